@@ -111,6 +111,12 @@ impl TaskHandler for App {
                 })
                 .await
             }
+            tasks::SEND_UNSUBSCRIBE_REQUEST => {
+                with(task, async |events| {
+                    callbacks::send(self, task, CallbackKind::UnsubscribeRequest, events).await
+                })
+                .await
+            }
             tasks::REPLAY_CALLBACKS => {
                 with(task, async |replay| {
                     callbacks::replay::run(self, task, replay).await

@@ -11,6 +11,8 @@ string_enum! {
         ReturnedLetter = "returned_letter",
         /// A recipient complained about an e-mail.
         Complaint = "complaint",
+        /// A recipient asked to be sent no more, by the link of an e-mail.
+        UnsubscribeRequest = "unsubscribe_request",
     }
 }
 

@@ -88,6 +88,29 @@ pub async fn list(
         .collect()
 }
 
+/// Returns the requests of a service with these ids that are not in the history.
+pub async fn list_by_id(
+    session: &mut Session,
+    keyring: &Keyring,
+    service: ServiceId,
+    ids: &[UnsubscribeRequestId],
+) -> Result<Vec<UnsubscribeRequest>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT id, notification_id, template_id, template_version, sealed, created_at, processed_at \
+         FROM unsubscribe_requests WHERE service_id = $1 AND id IN ({})",
+        parameters(2, ids.len())
+    );
+    let mut args = args![service];
+    args.extend(ids.iter().copied().map(Arg::from));
+    let rows = session.fetch_all(sql, args).await?;
+    rows.iter()
+        .map(|row| parse(row, keyring, service))
+        .collect()
+}
+
 /// Marks the open requests for a notification of a service as processed. Returns how many.
 pub async fn set_processed(
     tx: &mut Tx,

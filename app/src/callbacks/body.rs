@@ -11,6 +11,7 @@ use store::{
     inbound_sms::InboundSms,
     notifications::{Contents, Notification},
     returned_letters::ReturnedLetterDetails,
+    unsubscribe_requests::UnsubscribeRequest,
 };
 use uuid::Uuid;
 
@@ -107,6 +108,34 @@ pub(super) fn complaint(complaint: &Complaint, reference: Option<&str>) -> Priva
         reference,
         to: complaint.to.as_ref().map(|to| to.reveal().as_str()),
         complaint_date: complaint.complained_at,
+    })
+}
+
+#[derive(Serialize)]
+struct Unsubscription<'a> {
+    unsubscribe_request_id: Uuid,
+    notification_id: Uuid,
+    reference: Option<&'a str>,
+    to: &'a str,
+    template_id: Uuid,
+    template_version: u32,
+    requested_at: Timestamp,
+}
+
+/// Returns the body of the callback about a request to be sent no more, for a notification with this reference of the
+/// service (`docs/spec/public-api.md` §24.5).
+pub(super) fn unsubscribe_request(
+    request: &UnsubscribeRequest,
+    reference: Option<&str>,
+) -> Private<Vec<u8>> {
+    write(&Unsubscription {
+        unsubscribe_request_id: request.id.as_uuid(),
+        notification_id: request.notification_id.as_uuid(),
+        reference,
+        to: request.email_address.reveal(),
+        template_id: request.template_id.as_uuid(),
+        template_version: request.template_version,
+        requested_at: request.created_at,
     })
 }
 

@@ -3,8 +3,13 @@
 use std::collections::HashMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{CallbackId, CallbackKind, InboundSmsId, NotificationId, Private, ServiceId};
-use store::{callbacks::Endpoint, complaints::Complaint};
+use domain::{
+    CallbackId, CallbackKind, InboundSmsId, NotificationId, Private, ServiceId,
+    UnsubscribeRequestId,
+};
+use store::{
+    Session, callbacks::Endpoint, complaints::Complaint, unsubscribe_requests::UnsubscribeRequest,
+};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -65,6 +70,7 @@ pub(super) async fn read_bodies(
         CallbackKind::InboundSms => read_inbound_sms(app, service, events).await,
         CallbackKind::ReturnedLetter => read_returned_letters(app, service, events).await,
         CallbackKind::Complaint => read_complaints(app, service, events).await,
+        CallbackKind::UnsubscribeRequest => read_unsubscribe_requests(app, service, events).await,
     }
 }
 
@@ -119,21 +125,51 @@ async fn read_complaints(
     let (mut session, keyring) = (app.read().await?, app.store.keyring());
     let found = store::complaints::list_by_id(&mut session, keyring, service, &ids).await?;
     let about: Vec<NotificationId> = found.iter().map(|one| one.notification_id).collect();
-    let mut references: HashMap<NotificationId, Option<String>> = HashMap::new();
-    store::notifications::visit(&mut session, service, &about, |notification| {
-        references.insert(notification.id, notification.client_reference);
-    })
-    .await?;
-    // People complain about old e-mails too.
-    for line in store::history::list_by_id(&mut session, &about).await? {
-        references.entry(line.id).or_insert(line.client_reference);
-    }
+    let references = find_references(&mut session, service, &about).await?;
     let body_of = |complaint: &Complaint| {
         let reference = references.get(&complaint.notification_id);
         let reference = reference.and_then(|one| one.as_deref());
         (complaint.id, body::complaint(complaint, reference))
     };
     Ok(found.iter().map(body_of).collect())
+}
+
+async fn read_unsubscribe_requests(
+    app: &App,
+    service: ServiceId,
+    events: &[CallbackEvent],
+) -> Result<HashMap<Uuid, Private<Vec<u8>>>, store::Error> {
+    let ids: Vec<UnsubscribeRequestId> = events.iter().map(|event| event.id.into()).collect();
+    let (mut session, keyring) = (app.read().await?, app.store.keyring());
+    let found =
+        store::unsubscribe_requests::list_by_id(&mut session, keyring, service, &ids).await?;
+    let about: Vec<NotificationId> = found.iter().map(|one| one.notification_id).collect();
+    let references = find_references(&mut session, service, &about).await?;
+    let body_of = |request: &UnsubscribeRequest| {
+        let reference = references.get(&request.notification_id);
+        let reference = reference.and_then(|one| one.as_deref());
+        let body = body::unsubscribe_request(request, reference);
+        (request.id.as_uuid(), body)
+    };
+    Ok(found.iter().map(body_of).collect())
+}
+
+/// Returns the references that a service gave to its notifications, of those that have one or are in the history.
+async fn find_references(
+    session: &mut Session,
+    service: ServiceId,
+    ids: &[NotificationId],
+) -> Result<HashMap<NotificationId, Option<String>>, store::Error> {
+    let mut references = HashMap::new();
+    store::notifications::visit(session, service, ids, |notification| {
+        references.insert(notification.id, notification.client_reference);
+    })
+    .await?;
+    // People complain about old e-mails too, and follow their links.
+    for line in store::history::list_by_id(session, ids).await? {
+        references.entry(line.id).or_insert(line.client_reference);
+    }
+    Ok(references)
 }
 
 async fn read_inbound_sms(

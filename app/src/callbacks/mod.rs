@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{
     CallbackKind, Channel, InboundSmsId, NotificationId, Private, RandomSource, ServiceId, TaskId,
-    Timestamp,
+    Timestamp, UnsubscribeRequestId,
 };
 use queue::{Enqueue as _, NewTask};
 use store::{
@@ -143,6 +143,19 @@ pub(crate) async fn enqueue_complaints(
         events.entry(*service).or_default().push(event);
     }
     enqueue(app, tx, CallbackKind::Complaint, events, now).await
+}
+
+/// Enqueues the callback about a request to be sent no more, if the service has set one. Returns the pools to wake.
+pub(crate) async fn enqueue_unsubscribe_request(
+    app: &App,
+    tx: &mut Tx,
+    service: ServiceId,
+    request: UnsubscribeRequestId,
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    let event = CallbackEvent::about(request.as_uuid());
+    let events = [(service, vec![event])].into();
+    enqueue(app, tx, CallbackKind::UnsubscribeRequest, events, now).await
 }
 
 /// Enqueues the callbacks that tell of letters that the post has returned, to the services that want to be told. Returns

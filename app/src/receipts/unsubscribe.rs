@@ -17,7 +17,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::{App, ParsedTemplate, sealing::sealed_tokens};
+use crate::{App, ParsedTemplate, callbacks, sealing::sealed_tokens};
 
 const PURPOSE: &str = "unsubscribe a notification";
 /// The purpose of tokens without an id, in e-mails that earlier versions sent. Remove it a year after the first release.
@@ -114,8 +114,14 @@ pub async fn unsubscribe(
         processed_at: None,
     };
     let mut tx = app.write().await?;
-    store::unsubscribe_requests::insert(&mut tx, app.store.keyring(), &request).await?;
-    tx.commit().await?;
+    let keyring = app.store.keyring();
+    let pools = if store::unsubscribe_requests::insert(&mut tx, keyring, &request).await? {
+        let (service, id) = (request.service_id, request.id);
+        callbacks::enqueue_unsubscribe_request(app, &mut tx, service, id, now).await?
+    } else {
+        &[]
+    };
+    app.commit_and_notify(tx, pools).await?;
     Ok(())
 }
 

@@ -38,6 +38,7 @@ pub(crate) const SEND_DELIVERY_STATUS: &str = "send-delivery-status.v1";
 pub(crate) const SEND_INBOUND_SMS: &str = "send-inbound-sms.v1";
 pub(crate) const SEND_RETURNED_LETTER: &str = "send-returned-letter.v1";
 pub(crate) const SEND_COMPLAINT: &str = "send-complaint.v1";
+pub(crate) const SEND_UNSUBSCRIBE_REQUEST: &str = "send-unsubscribe-request.v1";
 pub(crate) const TELL_OF_PAUSED_CALLBACK: &str = "tell-of-paused-callback.v1";
 pub(crate) const REPLAY_CALLBACKS: &str = "replay-callbacks.v1";
 pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
@@ -327,6 +328,7 @@ pub(crate) const fn callback_task_kind(kind: CallbackKind) -> &'static str {
         CallbackKind::InboundSms => SEND_INBOUND_SMS,
         CallbackKind::ReturnedLetter => SEND_RETURNED_LETTER,
         CallbackKind::Complaint => SEND_COMPLAINT,
+        CallbackKind::UnsubscribeRequest => SEND_UNSUBSCRIBE_REQUEST,
     }
 }
 

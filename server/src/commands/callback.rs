@@ -24,6 +24,8 @@ pub(super) enum Kind {
     ReturnedLetter,
     /// Spam complaints about e-mails
     Complaint,
+    /// Requests to be sent no more
+    UnsubscribeRequest,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::InboundSms => "inbound-api",
             Self::ReturnedLetter => "returned-letter-api",
             Self::Complaint => "complaint-api",
+            Self::UnsubscribeRequest => "unsubscribe-request-api",
         }
     }
 
@@ -42,6 +45,7 @@ impl Kind {
             Self::InboundSms => "inbound_sms",
             Self::ReturnedLetter => "returned_letter",
             Self::Complaint => "complaint",
+            Self::UnsubscribeRequest => "unsubscribe_request",
         }
     }
 }
@@ -55,7 +59,7 @@ pub(super) struct Selection {
     /// Outcome: delivered, retry, refused, given-up or held
     #[arg(long)]
     outcome: Option<String>,
-    /// Id of the notification, inbound SMS or complaint
+    /// Id of the notification, inbound SMS, complaint or unsubscribe request
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
     /// First time of an attempt, such as 2026-03-02T10:00Z

@@ -2,8 +2,8 @@
 
 use std::{io::Write as _, time::Duration};
 
-use app::receipts::unsubscribe;
-use domain::{Clock as _, TemplateId};
+use app::{manage::callbacks::CallbackChange, receipts::unsubscribe};
+use domain::{CallbackKind, Clock as _, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use store::Keyring;
@@ -70,6 +70,76 @@ async fn requests(world: &World, service: &TestService) -> Vec<String> {
         .into_iter()
         .map(|one| one.email_address.into_inner())
         .collect()
+}
+
+const TOLD_AT: &str = "https://riverside.example.org/unsubscribed";
+
+/// Lets a service be told of requests.
+async fn tell(world: &World, service: &TestService) {
+    let change = CallbackChange {
+        url: Some(TOLD_AT.to_owned()),
+        bearer_token: Some("a-token-of-theirs".to_owned()),
+        ..CallbackChange::default()
+    };
+    let kind = CallbackKind::UnsubscribeRequest;
+    app::manage::callbacks::set(&world.app, service.id, kind, change)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_service_is_told_once_of_each_request() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let other = world.service("Hilltop Council").await;
+    tell(&world, &service).await;
+    let (ours, theirs) = (
+        newsletter(&world, &service).await,
+        newsletter(&world, &other).await,
+    );
+    send(&world, &other, theirs, json!({})).await;
+    world.run_tasks().await;
+    // Another service's callback is no business of ours.
+    assert_eq!(click(&world, &link(&world)).await, done());
+    let id = send(&world, &service, ours, json!({"reference": "fünf"})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    for _ in 0..2 {
+        assert_eq!(click(&world, &path).await, done());
+    }
+    let (one, two) = futures::join!(click(&world, &path), click(&world, &path));
+    assert_eq!((one, two), (done(), done()));
+    world.run_tasks().await;
+    let told = world.receiver.received(TOLD_AT);
+    assert_eq!(told.len(), 1);
+    let requests = unsubscribe::list(&world.app, service.id, 10).await.unwrap();
+    let (request, at) = (requests[0].id, requests[0].created_at);
+    assert_eq!(
+        told[0].body,
+        format!(
+            "{{\"unsubscribe_request_id\": \"{request}\", \"notification_id\": \"{id}\", \
+             \"reference\": \"f\\u00fcnf\", \"to\": \"{ADA}\", \"template_id\": \"{ours}\", \
+             \"template_version\": 1, \"requested_at\": \"{at}\"}}"
+        )
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_person_who_was_erased_meanwhile() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    tell(&world, &service).await;
+    let template = newsletter(&world, &service).await;
+    send(&world, &service, template, json!({})).await;
+    world.run_tasks().await;
+    assert_eq!(click(&world, &link(&world)).await, done());
+    let mut tx = world.app.store().write().await.unwrap();
+    let request = unsubscribe::list(&world.app, service.id, 1).await.unwrap()[0].id;
+    let gone = store::unsubscribe_requests::delete(&mut tx, service.id, request).await;
+    assert!(gone.unwrap());
+    tx.commit().await.unwrap();
+    world.run_tasks().await;
+    assert!(world.receiver.all_received().is_empty());
 }
 
 #[tokio::test]

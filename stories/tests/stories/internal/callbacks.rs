@@ -12,6 +12,7 @@ const KINDS: &[(&str, CallbackKind)] = &[
     ("inbound-api", CallbackKind::InboundSms),
     ("returned-letter-api", CallbackKind::ReturnedLetter),
     ("complaint-api", CallbackKind::Complaint),
+    ("unsubscribe-request-api", CallbackKind::UnsubscribeRequest),
 ];
 const URL: &str = "https://example.org/told";
 const TOKEN: &str = "a token of theirs";
