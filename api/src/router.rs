@@ -147,6 +147,24 @@ mod tests {
     }
 
     #[test]
+    fn the_parameters_of_every_path_are_described() {
+        for (path, methods) in openapi_document()["paths"].as_object().unwrap() {
+            let in_path: BTreeSet<&str> = path
+                .split('/')
+                .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            for (method, operation) in methods.as_object().unwrap() {
+                let described = operation["parameters"].as_array().into_iter().flatten();
+                let described: BTreeSet<&str> = described
+                    .filter(|parameter| parameter["in"] == "path")
+                    .map(|parameter| parameter["name"].as_str().unwrap())
+                    .collect();
+                assert_eq!(described, in_path, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
     fn tags_and_schemas_are_declared_and_used() {
         let text = openapi_document().to_string();
         let mut parts = text.split("\"#/components/schemas/");

@@ -165,11 +165,19 @@ pub(crate) fn receive_firetext_text() -> Operation {
 
 /// Adds the responses of the endpoints for providers that the settings name.
 fn of_settings(operation: Operation) -> Operation {
-    provider_request(operation).fails_with([
-        ("unauthorized", auth::unauthorized()),
-        ("not_found", problem::unknown_route()),
-        ("too_many", Problem::too_many_from_address()),
-    ])
+    let name = json!({"type": "string"});
+    provider_request(operation)
+        .path(
+            "provider",
+            "The name of the provider in the settings",
+            name,
+            "twilio",
+        )
+        .fails_with([
+            ("unauthorized", auth::unauthorized()),
+            ("not_found", problem::unknown_route()),
+            ("too_many", Problem::too_many_from_address()),
+        ])
 }
 
 fn settings_receipt(title: &'static str) -> Operation {
@@ -200,7 +208,12 @@ pub(crate) fn receive_provider_receipt() -> Operation {
 }
 
 pub(crate) fn receive_provider_receipt_of() -> Operation {
-    settings_receipt("Receive a delivery receipt for the notification in the path")
+    settings_receipt("Receive a delivery receipt for the notification in the path").path(
+        "reference",
+        "The id of the notification",
+        id(),
+        NOTIFICATION,
+    )
 }
 
 pub(crate) fn receive_provider_text() -> Operation {

@@ -61,6 +61,7 @@ pub(crate) fn add_suppression() -> Operation {
 pub(crate) fn remove_suppression() -> Operation {
     Operation::new(TAG, "Remove an entry of the suppression list")
         .description("The recipient gets messages again. Needs a live key.")
+        .path("id", "The entry", id(), NOTIFICATION)
         .responds_empty(204, "The entry was removed")
         .fails_with([
             ("not_found", crate::problem::Problem::not_found()),
