@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 . scripts/mail.sh
 . scripts/aws.sh
 . scripts/postfix.sh
+. scripts/clamav.sh
 
-trap 'set +e; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+trap 'set +e; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -31,6 +32,12 @@ if [ "$(id -u)" -eq 0 ] && start_postfix; then
 else
     echo "NOT RUN: the stories of Postfix, which cannot be had or needs root" >&2
     without+=(postfix::)
+fi
+if start_clamav; then
+    export PILLARBOX_TEST_CLAMAV="{\"address\": \"$clamav_address\", \"virus\": \"$clamav_virus\"}"
+else
+    echo "NOT RUN: the story of ClamAV, which cannot be had" >&2
+    without+=(clamav::)
 fi
 
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.

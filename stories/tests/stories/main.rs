@@ -15,6 +15,7 @@ mod callbacks;
 mod cancelling;
 mod captured_log;
 mod citations;
+mod clamav;
 mod clock;
 mod connections;
 mod contract;
