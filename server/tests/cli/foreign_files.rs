@@ -27,12 +27,29 @@ fn base64(bytes: &[u8]) -> String {
     full.flat_map(encode).collect()
 }
 
-/// Returns a PDF with an A4 page and these objects beside it.
+/// An address in the window of the envelope.
+pub(crate) const ADDRESS: &str =
+    "BT /F 10 Tf 12 TL 71 710 Td (Ada) Tj T* (1 Mill Lane) Tj T* (SW1A 1AA) Tj ET";
+
+/// Returns a PDF with an A4 page that has an address, and these objects beside it. The first is object 5.
 pub(crate) fn pdf(more: impl IntoIterator<Item = String>) -> Vec<u8> {
+    pdf_with_content(ADDRESS, "", more)
+}
+
+/// Returns a PDF with an A4 page that has this content and these resources beside the font.
+pub(crate) fn pdf_with_content(
+    content: &str,
+    resources: &str,
+    more: impl IntoIterator<Item = String>,
+) -> Vec<u8> {
     let mut objects = vec![
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
         "<</Type/Pages/Count 1/Kids[3 0 R]/MediaBox[0 0 595 842]>>".to_owned(),
-        "<</Type/Page/Parent 2 0 R>>".to_owned(),
+        format!(
+            "<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<<\
+             /Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>{resources}>>>>"
+        ),
+        stream("", content),
     ];
     objects.extend(more);
     let mut text = "%PDF-1.7\n".to_owned();
@@ -53,9 +70,15 @@ pub(crate) fn pdf(more: impl IntoIterator<Item = String>) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Returns a stream object with these entries in its dictionary.
+pub(crate) fn stream(entries: &str, content: &str) -> String {
+    let length = content.len();
+    format!("<<{entries}/Length {length}>>\nstream\n{content}\nendstream")
+}
+
 /// The length of each stream is the next stream: lopdf looks it up by recursion.
 fn chain_of_lengths(streams: usize) -> Vec<u8> {
-    pdf((0..streams).map(|number| format!("<</Length {} 0 R>>\nstream\nx\nendstream", number + 5)))
+    pdf((0..streams).map(|number| format!("<</Length {} 0 R>>\nstream\nx\nendstream", number + 6)))
 }
 
 /// Two bytes of the file become a value of a hundred.
@@ -148,7 +171,7 @@ fn a_hostile_workbook_is_refused_in_words_and_the_platform_serves_on() {
 }
 
 /// Runs the child by hand and returns its standard output.
-fn read_file(kind: &str, file: &[u8]) -> Option<String> {
+pub(crate) fn read_file(kind: &str, file: &[u8]) -> Option<String> {
     let mut child = pillarbox()
         .args(["read-file", kind])
         .stdin(Stdio::piped())

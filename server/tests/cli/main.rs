@@ -5,6 +5,7 @@
 mod crash_loops;
 mod dev;
 mod foreign_files;
+mod hostile_pdfs;
 mod jobs;
 mod people;
 mod platform;
