@@ -25,6 +25,26 @@ impl Key {
         Self(format!("letters/service-{service}/{notification}.pdf"))
     }
 
+    /// Returns the path of what is known of a supplied letter that failed validation: JSON, stored sealed
+    /// (`docs/spec/letters.md` §3).
+    pub fn letter_validation(service: Uuid, notification: Uuid) -> Self {
+        Self(format!(
+            "letters/service-{service}/{notification}.invalid.json"
+        ))
+    }
+
+    /// Returns the path of a supplied letter as it was received, before it was rewritten for the printer; stored sealed. `day`
+    /// is that on which it was accepted.
+    pub fn letter_original(day: &str, service: Uuid, notification: Uuid) -> Self {
+        let Self(folder) = Self::letter_originals_of(day);
+        Self(format!("{folder}/service-{service}/{notification}.pdf"))
+    }
+
+    /// Returns the folder of the original letters of a day.
+    pub fn letter_originals_of(day: &str) -> Self {
+        Self(format!("letter-originals/{day}"))
+    }
+
     /// Returns the path of a file that a recipient downloads, sealed with the key in its link
     /// (`docs/spec/public-api.md` §9).
     pub fn document(service: Uuid, document: Uuid) -> Self {

@@ -146,6 +146,13 @@ impl Files {
         listed.try_collect().await.map_err(failed)
     }
 
+    /// Returns all finished files in a folder and the folders in it. A folder that does not exist is empty.
+    pub async fn list_under(&self, folder: &Key) -> Result<Vec<FileEntry>, Error> {
+        let listed = self.storage.list(Some(&folder.path()));
+        let listed = listed.map_ok(FileEntry::of_listed).try_collect().await;
+        listed.map_err(|source| Error::of_storage(folder, source))
+    }
+
     /// Returns the directory of the storage; `None` if it is in memory.
     pub fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()

@@ -160,13 +160,33 @@ fn add_address(
             .map(|line| html_parser::parse_lines(line).concat())
             .collect(),
     };
+    add_address_lines(layout, part, &lines)
+}
+
+/// Returns a PDF of one page that has an address and nothing else.
+pub(crate) fn typeset_address(lines: &[String]) -> Result<Vec<u8>, LetterProblem> {
+    let mut layout = Layout::default();
+    layout.new_page()?;
+    let language = Language::English;
+    let mut part = Node::new(Role::Part(language_tag(language)));
+    let lines: Vec<Vec<TextSpan>> = lines.iter().map(|line| clean_line(line, false)).collect();
+    add_address_lines(&mut layout, &mut part, &lines)?;
+    layout.parts.push(part);
+    write_pdf(layout, "Letter".to_owned(), language_tag(language))
+}
+
+fn add_address_lines(
+    layout: &mut Layout,
+    part: &mut Node,
+    lines: &[Vec<TextSpan>],
+) -> Result<(), LetterProblem> {
     for size in page_metrics::ADDRESS_SIZES {
         let style = Style {
             size,
             leading: size * page_metrics::ADDRESS_LEADING,
             ..page_metrics::CONTACT
         };
-        let (printed, unprintable) = break_address(&lines, &style);
+        let (printed, unprintable) = break_address(lines, &style);
         let (node, bottom) = layout.add_fixed(
             printed,
             &style,

@@ -1,4 +1,5 @@
-//! PDF pages for letters: [`typeset`] makes them from a template, [`check_pdf`] checks PDFs that services upload.
+//! PDF pages for letters: [`typeset`] makes them from a template, [`check_supplied_letter`] checks PDFs that services
+//! upload, [`draw_page_as_png`] makes pictures of either.
 //!
 //! # Output
 //!
@@ -43,12 +44,18 @@ mod page_metrics;
 mod pdf_check;
 mod pdf_writer;
 mod problem;
+mod raster;
+mod supplied;
 
 pub use coverage::{is_qr_code, unprintable_characters, unprintable_in_letter};
 pub use letter::{TypesetLetter, typeset};
 pub use page_metrics::MAX_TYPESET_PAGES;
 pub use pdf_check::{PdfLimits, PdfProblem, PdfSummary, check_pdf};
 pub use problem::{LetterProblem, MAX_BODY_BYTES};
+pub use supplied::{
+    RewriteError, SuppliedLetter, SuppliedLetterError, check_supplied_letter, draw_page_as_png,
+    rewrite_supplied_letter,
+};
 
 /// The most pages a letter may have: five sheets printed on both sides (`docs/spec/letters.md` §11.1).
 pub const MAX_LETTER_PAGES: usize = 10;

@@ -22,13 +22,20 @@ pub(crate) const ADDRESS_TOP: f32 = mm(39.5);
 pub(crate) const ADDRESS_WIDTH: f32 = mm(95.4);
 pub(crate) const ADDRESS_HEIGHT: f32 = mm(26.8);
 
+// The mark by which the printer finds the first page of each letter, in white: top left, as it asks for.
+pub(crate) const TAG_TEXT: &str = "NOTIFY";
+pub(crate) const TAG_LEFT: f32 = mm(1.8);
+pub(crate) const TAG_SIZE: f32 = 6.0;
+pub(crate) const TAG_BASELINE: f32 = mm(1.8) + TAG_SIZE;
+
 /// Right of the window, so that the contact block may be as tall as it needs without being seen through it.
 pub(crate) const CONTACT_LEFT: f32 = mm(128.0);
 /// Leaves room for the date and the beginning of the letter on the first page.
 pub(crate) const CONTACT_BOTTOM: f32 = mm(200.0);
 
-/// Top of the date; further down if the contact block reaches further.
-pub(crate) const DATE_TOP: f32 = mm(82.0);
+/// Top of the date; further down if the contact block reaches further. Above it, beside the window, nothing may be printed
+/// (`docs/spec/letters.md` §5.3).
+pub(crate) const DATE_TOP: f32 = mm(95.0);
 
 /// How one kind of text is set. All lengths are in points.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
-//! Checks a PDF that a service uploads: that it can be read, the number of its pages, that they are A4
-//! (`docs/spec/letters.md` §5.3). The positions of content on the pages are not checked yet.
+//! Checks the outside of a PDF: that it can be read, the number of its pages, that they are A4 (`docs/spec/letters.md`
+//! §5.3). What is on the pages is checked in `supplied`.
 
 use std::{collections::BTreeSet, panic::catch_unwind};
 
@@ -59,6 +59,20 @@ pub enum PdfProblem {
     NotA4 {
         /// Their numbers, from 1.
         pages: Vec<usize>,
+        /// Number of pages of the letter.
+        page_count: usize,
+    },
+    /// Something is printed where it would be hidden, cut off or seen through the envelope's window.
+    #[error("these pages have content outside the printable area: {pages:?}")]
+    OutsidePrintableArea {
+        /// Their numbers, from 1.
+        pages: Vec<usize>,
+    },
+    /// Pages of a letter that was made here: the printer would take each for the beginning of another letter.
+    #[error("these pages are from a letter that was downloaded here: {pages:?}")]
+    NotifyTag {
+        /// Their numbers, from 1.
+        pages: Vec<usize>,
     },
 }
 
@@ -69,6 +83,20 @@ impl PdfProblem {
             Self::TooLarge { .. } | Self::Unreadable | Self::Encrypted => "unable-to-read-the-file",
             Self::TooLong { .. } => "letter-too-long",
             Self::NotA4 { .. } => "letter-not-a4-portrait-oriented",
+            Self::OutsidePrintableArea { .. } => "content-outside-printable-area",
+            Self::NotifyTag { .. } => "notify-tag-found-in-content",
+        }
+    }
+
+    /// Returns the numbers of the pages that have the problem, from 1. Empty if it is one of the whole file.
+    pub fn pages(&self) -> &[usize] {
+        match self {
+            Self::NotA4 { pages, .. }
+            | Self::OutsidePrintableArea { pages }
+            | Self::NotifyTag { pages } => pages,
+            Self::TooLarge { .. } | Self::Unreadable | Self::Encrypted | Self::TooLong { .. } => {
+                &[]
+            }
         }
     }
 }
@@ -112,7 +140,10 @@ fn parse_and_check(pdf: &[u8], limits: PdfLimits) -> Result<PdfSummary, PdfProbl
             if wrong.is_empty() {
                 Ok(PdfSummary { pages: count })
             } else {
-                Err(PdfProblem::NotA4 { pages: wrong })
+                Err(PdfProblem::NotA4 {
+                    pages: wrong,
+                    page_count: count,
+                })
             }
         }
     }

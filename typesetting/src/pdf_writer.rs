@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 
 use krilla::{
     Document, SerializeSettings,
+    color::luma,
     configure::{Accessibility, ConfigurationBuilder},
     destination::XyzDestination,
     geom::{PathBuilder, Point, Rect},
@@ -12,13 +13,19 @@ use krilla::{
     page::PageSettings,
     paint::{Fill, Stroke},
     surface::Surface,
-    tagging::{ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup, TagKind, TagTree},
+    tagging::{
+        Artifact, ArtifactType, ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup,
+        TagKind, TagTree,
+    },
 };
 
 use crate::{
+    bidi::Direction,
     blocks::QrSymbol,
     fonts::Run,
+    glyph_cleanup::clean_line,
     layout::{Child, DrawOp, Layout, Node, OutlineEntry, Placement, Role},
+    line_breaking::{Line, break_lines},
     page_metrics,
     problem::LetterProblem,
 };
@@ -36,6 +43,9 @@ pub(crate) fn write_pdf(
             .expect("A4 has a size");
         let mut pdf_page = document.start_page_with(size);
         let mut surface = pdf_page.surface();
+        if page == 0 {
+            draw_tag(&mut surface);
+        }
         for (number, placement) in layout.placements.iter().enumerate() {
             if placement.page == page {
                 identifiers[number] = Some(draw(&mut surface, placement));
@@ -91,6 +101,41 @@ fn draw(surface: &mut Surface<'_>, placement: &Placement) -> Identifier {
             identifier
         }
     }
+}
+
+/// Draws the mark that begins a letter, which is no part of its text.
+fn draw_tag(surface: &mut Surface<'_>) {
+    /// More than the mark takes, so that it stays on one line.
+    const MAX_EMS: f32 = 100.0;
+    let text = clean_line(page_metrics::TAG_TEXT, false);
+    let broken = break_lines(&text, MAX_EMS, false, Direction::LeftToRight);
+    let artifact = Artifact::with_kind(ArtifactType::Header);
+    surface.start_tagged(ContentTag::Artifact(artifact));
+    for (run, x) in broken.lines.iter().flat_map(Line::runs_with_places) {
+        let start = Point::from_xy(
+            page_metrics::TAG_LEFT + x * page_metrics::TAG_SIZE,
+            page_metrics::TAG_BASELINE,
+        );
+        // White on white: for machines only.
+        surface.set_fill(Some(Fill {
+            paint: luma::Color::white().into(),
+            ..Fill::default()
+        }));
+        for (glyphs, x) in run.slices_as_read() {
+            let start = Point::from_xy(start.x + x * page_metrics::TAG_SIZE, start.y);
+            let font = run.font.font().embedded.clone();
+            surface.draw_glyphs(
+                start,
+                glyphs,
+                font,
+                &run.text,
+                page_metrics::TAG_SIZE,
+                false,
+            );
+        }
+    }
+    surface.set_fill(None);
+    surface.end_tagged();
 }
 
 fn draw_run(surface: &mut Surface<'_>, run: &Run, start: Point, size: f32) {

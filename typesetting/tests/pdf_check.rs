@@ -72,7 +72,8 @@ fn pages_must_be_a4_in_portrait() {
     assert_eq!(
         checked(&pdf(given, &Dictionary::new())),
         Err(PdfProblem::NotA4 {
-            pages: vec![2, 3, 6, 8]
+            pages: vec![2, 3, 6, 8],
+            page_count: 9,
         })
     );
 }

@@ -1,13 +1,22 @@
 use app::{
-    letters::{self, CancelLetterError},
+    letters::{
+        self, CancelLetterError,
+        precompiled::{draw_page, find_validation_failure},
+    },
     notifications::{Attempt, attempts},
 };
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use domain::{NotificationId, ServiceId};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{ids::Ids, invalid, listed, ok};
+use super::{
+    ids::{Ids, Ids3},
+    invalid, listed, ok,
+};
 use crate::{Api, problem::Problem};
 
 /// `POST /service/<id>/notifications/<notification>/cancel` (`docs/spec/letters.md` §12).
@@ -46,6 +55,38 @@ pub(crate) async fn list_attempts(
     let found = found.map_err(Problem::legacy_internal)?;
     let found = found.ok_or_else(Problem::legacy_not_found)?;
     Ok(listed(&found, attempt_view))
+}
+
+/// `GET /service/<id>/notifications/<notification>/validation`: why a supplied letter failed its check.
+pub(crate) async fn get_validation_failure(
+    State(api): State<Api>,
+    Ids(service, notification): Ids<ServiceId, NotificationId>,
+) -> Result<Response, Problem> {
+    let found = find_validation_failure(&api.app, service, notification).await;
+    let found = found.map_err(Problem::legacy_internal)?;
+    let failure = found.ok_or_else(Problem::legacy_not_found)?;
+    Ok(ok(&json!({
+        "validation_status": "failed",
+        "message": failure.message,
+        "explanation": failure.explanation,
+        "invalid_pages": failure.invalid_pages,
+        "page_count": failure.page_count,
+    })))
+}
+
+/// `GET /service/<id>/notifications/<notification>/page/<number>`: a picture of a page of a letter, as PNG.
+pub(crate) async fn get_letter_page(
+    State(api): State<Api>,
+    Ids3(service, notification, number): Ids3<ServiceId, NotificationId, usize>,
+) -> Result<Response, Problem> {
+    let found = app::notifications::find(&api.app, service, notification).await;
+    let letter = found.map_err(Problem::legacy_internal)?;
+    let letter = letter.ok_or_else(Problem::legacy_not_found)?.notification;
+    let drawn = draw_page(&api.app, &letter, number).await;
+    let picture = drawn.map_err(Problem::legacy_internal)?;
+    let picture = picture.ok_or_else(Problem::legacy_not_found)?;
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))];
+    Ok((kind, picture).into_response())
 }
 
 fn attempt_view(attempt: &Attempt) -> Value {

@@ -1,10 +1,14 @@
 use app::{
+    letters::draw_template_page,
     manage::folders,
     manage::templates::{self, NewTemplate, Template, TemplateError},
 };
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
 use domain::{FolderId, ServiceId, TemplateId};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{
@@ -96,6 +100,18 @@ pub(crate) async fn get_template(
         .map_err(Problem::legacy_internal)?;
     let found = found.ok_or_else(Problem::legacy_not_found)?;
     Ok(ok(&with_folder(&api, &found.template).await?))
+}
+
+/// `GET /service/<id>/template/<id>/page/<number>`: a picture of a page of a letter template, as PNG.
+pub(crate) async fn get_template_page(
+    State(api): State<Api>,
+    Ids3(service, template, number): Ids3<ServiceId, TemplateId, usize>,
+) -> Result<Response, Problem> {
+    let drawn = draw_template_page(&api.app, service, template, number).await;
+    let picture = drawn.map_err(Problem::legacy_internal)?;
+    let picture = picture.ok_or_else(Problem::legacy_not_found)?;
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))];
+    Ok((kind, picture).into_response())
 }
 
 /// `GET /service/<id>/template/<template>/version/<n>`

@@ -32,7 +32,13 @@ struct FileKind {
 type Read = fn(file_name: &str, file: &[u8], answer: &mut dyn Write) -> io::Result<()>;
 
 /// All kinds.
-static KINDS: &[FileKind] = &[pdf::KIND, workbook::KIND];
+static KINDS: &[FileKind] = &[
+    pdf::PAGES,
+    pdf::LETTER,
+    pdf::REWRITE,
+    pdf::PICTURE,
+    workbook::KIND,
+];
 
 impl FileKind {
     fn find(name: &str) -> Option<&'static Self> {

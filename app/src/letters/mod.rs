@@ -2,20 +2,24 @@
 
 mod cancel;
 mod estimated_delivery;
+mod originals;
 mod pages;
-pub(crate) mod precompiled;
+pub mod precompiled;
 mod precompiled_template;
 pub(crate) mod returned;
 mod step_failure;
 mod task_lock;
+mod template_preview;
 mod typeset;
 
 pub use cancel::{CancelLetterError, PrintDay, cancel};
 pub(crate) use estimated_delivery::estimated_delivery;
 pub use pages::{find_pages, store_pages};
 pub use returned::report as report_returned;
+pub use template_preview::{TemplatePreviewError, draw_template_page};
 
 pub(crate) use cancel::printing_started;
+pub(crate) use originals::{files_of, remove_old_originals};
 pub(crate) use pages::{billable_sheets, count_bytes, delete_pages};
 pub(crate) use precompiled_template::find_or_create as precompiled_template;
 pub(crate) use step_failure::StepFailure;

@@ -52,6 +52,37 @@ pub(super) async fn send(
     now: Timestamp,
 ) -> Result<StatusUpdate, SendFailure> {
     let app = batch.app;
+    if notification.status == NotificationStatus::PendingVirusCheck {
+        scan_and_check(app, notification)
+            .await
+            .map_err(|failure| failure.with_policy(tasks::LETTER_PDF))?;
+        // The check has read the address from the pages, and replaced them.
+        let (service, id) = (notification.service_id, notification.id);
+        let mut session = app.read().await?;
+        let checked = store::notifications::find(&mut session, service, id).await?;
+        drop(session);
+        let checked = checked.filter(|letter| letter.status == NotificationStatus::Created);
+        return make_and_send(batch, &checked.ok_or(SendFailure::Noop)?, now).await;
+    }
+    make_and_send(batch, notification, now).await
+}
+
+async fn scan_and_check(app: &App, letter: &Notification) -> Result<(), SendFailure> {
+    let stored = letters::find_pages(app, letter.service_id, letter.id).await?;
+    let pdf = stored.ok_or_else(|| {
+        SendFailure::technical("the PDF of the letter is not in the file storage")
+    })?;
+    precompiled::scan(app, letter, &pdf).await?;
+    precompiled::check(app, letter, &pdf).await?;
+    Ok(())
+}
+
+async fn make_and_send(
+    batch: &Batch<'_>,
+    notification: &Notification,
+    now: Timestamp,
+) -> Result<StatusUpdate, SendFailure> {
+    let app = batch.app;
     let source = compose::open(app, notification).await?;
     let pages = find_or_make_pages(app, notification, &source)
         .await
@@ -81,14 +112,6 @@ async fn find_or_make_pages(
 ) -> Result<Pages, SendFailure> {
     let stored = letters::find_pages(app, notification.service_id, notification.id).await?;
     match stored {
-        Some(pdf) if notification.status == NotificationStatus::PendingVirusCheck => {
-            precompiled::scan(app, notification, &pdf).await?;
-            precompiled::check(app, notification, &pdf).await?;
-            if notification.key_type == KeyType::Test {
-                return Err(SendFailure::Noop);
-            }
-            Pages::counted(app, pdf).await
-        }
         Some(pdf) => Pages::counted(app, pdf).await,
         None if is_supplied(source.template.as_deref()) => Err(SendFailure::technical(
             "the PDF of the letter is not in the file storage",

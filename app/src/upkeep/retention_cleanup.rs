@@ -10,12 +10,16 @@ use std::{
 };
 
 use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
-use files::Key;
 use queue::{Enqueue as _, TaskContext, TaskOutcome};
 use store::{jobs::RetentionScope, partitions::DropResult};
 use tracing::{info, warn};
 
-use crate::{App, jobs::spreadsheets, local_days, tasks};
+use crate::{
+    App,
+    jobs::spreadsheets,
+    letters::{files_of, remove_old_originals},
+    local_days, tasks,
+};
 
 /// Days that notifications are kept unless the service says otherwise.
 const DEFAULT_DAYS: u32 = 7;
@@ -91,6 +95,12 @@ pub(crate) async fn delete_old_notifications(app: &App) -> TaskOutcome {
 }
 
 async fn enqueue_deletions(app: &App) -> Result<(), RetentionError> {
+    let removed = remove_old_originals(app).await?;
+    if removed > 0 {
+        info!(
+            "removed {removed} supplied letters as they were received, a week after they were rewritten"
+        );
+    }
     let rules = RetentionRules::read(app).await?;
     // On PostgreSQL, a day that has expired for all services is dropped as a partition, which costs nothing per row.
     drop_whole_days(app, local_days::midnight_days_ago(app, rules.max_days())).await?;
@@ -192,7 +202,7 @@ async fn delete_of_service(
             }
             // Files before the rows that name them, so that no file is left without a row.
             if channel == Channel::Letter {
-                remove_pages(app, service, &ids).await?;
+                remove_letter_files(app, service, &ids).await?;
             }
             let mut tx = app.write().await?;
             // Notifications with test keys are not billed, so they leave no history.
@@ -211,14 +221,15 @@ async fn delete_of_service(
     Ok(true)
 }
 
-async fn remove_pages(
+async fn remove_letter_files(
     app: &App,
     service: ServiceId,
     letters: &[NotificationId],
 ) -> Result<(), files::Error> {
     for letter in letters {
-        let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
-        app.files.remove(&key).await?;
+        for key in files_of(service, *letter) {
+            app.files.remove(&key).await?;
+        }
     }
     Ok(())
 }

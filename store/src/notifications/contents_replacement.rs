@@ -1,6 +1,6 @@
 //! Walks through all notifications in the order of their ids, for re-encryption and erasure.
 
-use domain::{Channel, NotificationId, ServiceId};
+use domain::{Channel, NotificationId, Postage, Private, ServiceId};
 
 use super::{COLUMNS, Contents, Notification, contents::seal, parse_notification};
 use crate::{Error, Keyring, Session, Tx, db::args};
@@ -98,6 +98,49 @@ pub async fn erase(tx: &mut Tx, keyring: &Keyring, message: &Notification) -> Re
             // The problem text may quote the recipient.
             "UPDATE notifications SET sealed = $3, problem = NULL WHERE id = $1 AND sealed = $2",
             args![id, before, nothing],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// The recipient of a letter, read from its pages, and what depends on it.
+#[derive(Debug)]
+pub struct LetterAddress {
+    /// The address, one line per line.
+    pub recipient: Private<String>,
+    /// The address as it is compared.
+    pub normalised: Private<String>,
+    /// Postage.
+    pub postage: Postage,
+    /// Whether the address is outside the United Kingdom.
+    pub international: bool,
+}
+
+/// Stores the address that was read from the pages of a letter, unless its contents have changed since it was read. Returns
+/// whether it was stored.
+pub async fn set_letter_address(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    letter: &Notification,
+    address: LetterAddress,
+) -> Result<bool, Error> {
+    let contents = Contents {
+        recipient: address.recipient,
+        normalised: address.normalised,
+        ..letter.open(keyring)?
+    };
+    let sealed = seal(keyring, letter.id, &contents);
+    let changed = tx
+        .execute(
+            // Compare-and-set: an erasure that happened meanwhile must not be undone.
+            "UPDATE notifications SET sealed = $3, postage = $4, international = $5 WHERE id = $1 AND sealed = $2",
+            args![
+                letter.id,
+                letter.sealed.clone(),
+                sealed,
+                address.postage.as_str(),
+                address.international
+            ],
         )
         .await?;
     Ok(changed == 1)

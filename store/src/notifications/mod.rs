@@ -21,7 +21,10 @@ use crate::{
 };
 
 pub use contents::Contents;
-pub use contents_replacement::{erase, list_by_channel, list_letters, list_sealed, replace_sealed};
+pub use contents_replacement::{
+    LetterAddress, erase, list_by_channel, list_letters, list_sealed, replace_sealed,
+    set_letter_address,
+};
 pub use failure_rate::{FailureRate, measure_failures};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};

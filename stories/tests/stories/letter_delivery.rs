@@ -62,17 +62,59 @@ async fn pages(world: &World, service: &TestService, id: NotificationId) -> Test
     world.get(&service.normal, &path).await
 }
 
-/// Returns a PDF with this many A4 pages.
+/// Returns a PDF with this many A4 pages, the first with an address.
 pub(crate) fn pdf(pages: usize, note: &str) -> Vec<u8> {
-    let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page + 3)).collect();
+    let mut contents = vec![String::new(); pages];
+    if let Some(first) = contents.first_mut() {
+        *first = address(&["Ada Lovelace", "1 Mill Lane", "SW1A 1AA"]);
+    }
+    pdf_of(&contents, note)
+}
+
+/// Returns the content of a page with these lines in the address window.
+pub(crate) fn address(lines: &[&str]) -> String {
+    let mut place = 40.0;
+    let mut next = || {
+        place += 4.0;
+        place
+    };
+    lines.iter().map(|line| words(25.0, next(), line)).collect()
+}
+
+/// Returns the content of a page with this text, so many millimetres from the left and the top.
+pub(crate) fn words(left: f64, top: f64, text: &str) -> String {
+    let (x, y) = (left * 72.0 / 25.4, 841.89 - top * 72.0 / 25.4);
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('(', "\\(")
+        .replace(')', "\\)");
+    format!("BT /F 10 Tf {x:.2} {y:.2} Td ({text}) Tj ET\n")
+}
+
+/// Returns a PDF whose A4 pages have these contents.
+pub(crate) fn pdf_of(contents: &[String], note: &str) -> Vec<u8> {
+    let pages = contents.len();
+    let kids: Vec<String> = (0..pages)
+        .map(|page| format!("{} 0 R", 2 * page + 4))
+        .collect();
     let mut objects = vec![
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
         format!(
-            "<</Type/Pages/Count {pages}/Kids[{}]/MediaBox[0 0 595 842]>>",
+            "<</Type/Pages/Count {pages}/Kids[{}]/MediaBox[0 0 595 842]/Resources<</Font<</F 3 0 R>>>>>>",
             kids.join(" ")
         ),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
     ];
-    objects.extend((0..pages).map(|_| "<</Type/Page/Parent 2 0 R>>".to_owned()));
+    for (page, content) in contents.iter().enumerate() {
+        objects.push(format!(
+            "<</Type/Page/Parent 2 0 R/Contents {} 0 R>>",
+            2 * page + 5
+        ));
+        objects.push(format!(
+            "<</Length {}>>\nstream\n{content}\nendstream",
+            content.len()
+        ));
+    }
     let mut text = format!("%PDF-1.4\n%{note}\n");
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (number, object) in objects.iter().enumerate() {
@@ -153,7 +195,7 @@ async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
 }
 
 #[tokio::test]
-async fn a_precompiled_letter_is_scanned_and_sent_unchanged() {
+async fn a_precompiled_letter_is_scanned_and_sent_as_the_printer_takes_it() {
     let world = World::new().await;
     let service = service(&world).await;
     let given = pdf(3, "three pages");
@@ -165,9 +207,14 @@ async fn a_precompiled_letter_is_scanned_and_sent_unchanged() {
         (NotificationStatus::Sending, 2)
     );
     let handed = world.letter.accepted();
-    assert_eq!((handed.len(), &handed[0].pdf[..]), (1, &given[..]));
+    assert_eq!(handed.len(), 1);
+    assert_eq!(
+        handed[0].address,
+        ["Ada Lovelace", "1 Mill Lane", "SW1A 1AA"]
+    );
     assert_eq!(handed[0].postage.as_str(), "first");
-    assert_eq!(&pages(&world, &service, id).await.bytes[..], &given[..]);
+    assert_ne!(&handed[0].pdf[..], &given[..]);
+    assert_eq!(pages(&world, &service, id).await.bytes, handed[0].pdf);
     assert_eq!(world.scanner.scan_count(), 1);
 }
 

@@ -1,8 +1,12 @@
 //! Letters that are supplied as PDF: scanned for viruses, then checked (`docs/spec/letters.md` §5.2, §5.3). Each step is a
 //! task of its own, is repeated without harm, and leaves the letter as it is if another worker was faster.
 
+mod address;
 mod check;
 mod scan;
+mod validation;
+
+pub use validation::{PictureError, ValidationFailure, draw_page, find as find_validation_failure};
 
 pub(crate) use check::check;
 pub(crate) use scan::scan;

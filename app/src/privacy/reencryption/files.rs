@@ -12,6 +12,7 @@ use super::PAGE_SIZE;
 use crate::{
     App, RewriteLock, RewriteLockError,
     jobs::{contact_lists, spreadsheets},
+    letters::files_of,
     sealing::sealed_files::{self, Reencrypted},
 };
 
@@ -67,15 +68,16 @@ async fn reencrypt_all(
         };
         after = *last;
         for (service, id) in page {
-            let key = kind.key(service, id);
-            if !reencrypt_one(app, lock, &key, id, unreadable).await? {
-                continue;
-            }
-            done += 1;
-            // Rewriting has put back a file that retention removed in between.
-            let is_gone = !kind.is_kept(app, service, id).await?;
-            if is_gone && app.files.remove(&key).await.is_err() {
-                unreadable.push(key.as_str().to_owned());
+            for key in kind.keys(service, id) {
+                if !reencrypt_one(app, lock, &key, id, unreadable).await? {
+                    continue;
+                }
+                done += 1;
+                // Rewriting has put back a file that retention removed in between.
+                let is_gone = !kind.is_kept(app, service, id).await?;
+                if is_gone && app.files.remove(&key).await.is_err() {
+                    unreadable.push(key.as_str().to_owned());
+                }
             }
         }
     }
@@ -116,12 +118,12 @@ impl Kind {
         })
     }
 
-    fn key(self, service: ServiceId, id: Uuid) -> Key {
+    fn keys(self, service: ServiceId, id: Uuid) -> Vec<Key> {
         match self {
-            Self::Spreadsheet => spreadsheets::key(service, JobId::from_uuid(id)),
-            Self::ContactList => contact_lists::key(service, ContactListId::from_uuid(id)),
-            Self::Letter => Key::letter_pdf(service.as_uuid(), id),
-            Self::TemplateFile => Key::template_file(service.as_uuid(), id),
+            Self::Spreadsheet => vec![spreadsheets::key(service, JobId::from_uuid(id))],
+            Self::ContactList => vec![contact_lists::key(service, ContactListId::from_uuid(id))],
+            Self::Letter => files_of(service, NotificationId::from_uuid(id)).into(),
+            Self::TemplateFile => vec![Key::template_file(service.as_uuid(), id)],
         }
     }
 

@@ -3,6 +3,7 @@
 mod cancelled;
 mod precompiled;
 mod returned;
+mod supplied;
 mod templated;
 
 use app::manage::services::NewService;
