@@ -18,9 +18,23 @@ pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the way by which its delivery receipts arrive, if it waits for them and other settings have to open that way.
+    fn receipt_way(&self) -> Option<ReceiptWay> {
+        None
+    }
+
     /// Checks the settings and builds the provider. `sink_directory` is where the platform keeps its sink, for the kind that
     /// stands for it.
     fn build(&self, sink_directory: &Path) -> Result<Arc<P>, SettingsError>;
+}
+
+/// A way by which delivery receipts arrive, open only if the settings of receipts say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptWay {
+    /// Events of Amazon, from SNS or from a program that reads them from a queue.
+    AmazonEvents,
+    /// Reports of mail servers, in a maildir.
+    Maildir,
 }
 
 /// Returns the host of an `http://` URL; `None` for `https://`.

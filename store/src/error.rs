@@ -105,6 +105,7 @@ fn operator_hint(error: &sqlx::Error) -> &'static str {
         (Some("53100"), _) | (_, Some(13)) => ": its disk is full",
         (Some("58030"), _) | (_, Some(10)) => ": its disk fails",
         (_, Some(8)) => ": its file system is read-only",
+        (Some("25006"), _) => ": it is read-only, as a standby is, or while its disk is full",
         _ => "",
     }
 }
@@ -119,13 +120,13 @@ fn sqlite_code(code: Option<&str>) -> Option<u32> {
 
 /// Returns whether an error code stands for a transient error: SQLite's busy, locked, read-only, I/O error, full disk and
 /// cannot-open (a file system becomes read-only when its disk fails, and is mounted again when it is mended); PostgreSQL's classes for connections, serialisation failures, exhausted resources, operator
-/// intervention and system errors.
+/// intervention and system errors, and read-only (a standby that was a primary, before the address follows).
 fn is_transient_code(code: Option<&str>) -> bool {
     if let Some(number) = sqlite_code(code) {
         return matches!(number, 5 | 6 | 8 | 10 | 13 | 14);
     }
     let Some(code) = code else { return false };
-    ["08", "40", "53", "57", "58"]
+    ["08", "25006", "40", "53", "57", "58"]
         .iter()
         .any(|class| code.starts_with(class))
 }
@@ -133,6 +134,13 @@ fn is_transient_code(code: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_postgresql_that_became_a_standby_is_transient() {
+        assert!(is_transient_code(Some("25006")));
+        // A statement in a transaction that has failed is a fault of ours.
+        assert!(!is_transient_code(Some("25P02")));
+    }
 
     #[test]
     fn a_disk_that_is_full_or_read_only_is_transient_for_sqlite() {

@@ -8,7 +8,7 @@ use domain::{ServiceId, Timestamp};
 
 use crate::{
     Error, Session, Tx,
-    db::{args, parameters},
+    db::{Row, args, parameters},
 };
 
 /// Keyed hash, see [`Keyring::fingerprint`](crate::Keyring::fingerprint).
@@ -159,18 +159,16 @@ pub async fn list_responses(
         "SELECT service_id, key_hash, sealed FROM idempotency_keys WHERE (service_id, key_hash) > ($1, $2){of_one} \
          ORDER BY service_id, key_hash LIMIT $3"
     );
-    session
-        .fetch_all(sql, args)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(StoredResponse {
-                service_id: row.get("service_id")?,
-                key_hash: row.get("key_hash")?,
-                sealed: row.get("sealed")?,
-            })
-        })
-        .collect()
+    let parse = |row: &Row| {
+        let response = StoredResponse {
+            service_id: row.get("service_id")?,
+            key_hash: row.get("key_hash")?,
+            sealed: row.get("sealed")?,
+        };
+        let bytes = response.sealed.len();
+        Ok((response, bytes))
+    };
+    session.fetch_page(sql, args, parse).await
 }
 
 /// Replaces a stored response unless it has changed since it was read. Returns whether it was replaced.

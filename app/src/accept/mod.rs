@@ -278,7 +278,7 @@ fn drop_unused_values(parsed: &ParsedTemplate, personalisation: &mut Map<String,
 
 /// Returns the most bytes that are stored of one message. A text message and a letter are short once they are filled, but
 /// a value can be long without being shown: in `((name??text))` it only decides. An e-mail may have two million bytes.
-const fn max_stored_bytes(channel: Channel) -> usize {
+pub(crate) const fn max_stored_bytes(channel: Channel) -> usize {
     match channel {
         Channel::Sms => 32 << 10,
         Channel::Letter => 256 << 10,

@@ -29,6 +29,7 @@ use tracing::warn;
 use super::{attachments::Attachments, process::ProcessError};
 use crate::{
     App, ParsedTemplate, Tenant,
+    accept::max_stored_bytes,
     compose::{MessageDraft, Origin, ResolvedRecipient, letter::first_status, sms::display_sender},
     documents::{self, FileError, PreparedFile},
     jobs::spreadsheets,
@@ -170,6 +171,15 @@ impl<'a> RowBuilder<'a> {
         let problem = invalid
             .or_else(|| self.out_of_reach(channel, given))
             .or_else(|| self.missing_values(row));
+        let personalisation = self.personalisation(row);
+        let too_large = too_large(&personalisation, channel);
+        // What is not sent need not be stored.
+        let personalisation = if too_large.is_some() {
+            Map::new()
+        } else {
+            personalisation
+        };
+        let problem = problem.or(too_large);
         let is_to_be_sent = problem.is_none();
         let also_counts_as = recipient.also_counts_as.filter(|_| is_to_be_sent);
         let draft = MessageDraft {
@@ -178,7 +188,7 @@ impl<'a> RowBuilder<'a> {
             template: &self.template.template,
             recipient,
             status: self.status(channel, is_to_be_sent),
-            personalisation: self.personalisation(row),
+            personalisation,
             unsubscribe_url: None,
             client_reference: row
                 .client_reference()
@@ -324,6 +334,18 @@ impl<'a> RowBuilder<'a> {
 }
 
 /// Parses an e-mail address, and returns what is wrong with it.
+/// Returns what is wrong with a row whose values are larger than those of a message may be (`docs/spec/public-api.md` §4).
+fn too_large(personalisation: &Map<String, Value>, channel: Channel) -> Option<String> {
+    let limit = max_stored_bytes(channel);
+    let size = |(name, value): (&String, &Value)| name.len() + value.as_str().map_or(0, str::len);
+    let bytes: usize = personalisation.iter().map(size).sum();
+    (bytes > limit).then(|| {
+        format!(
+            "the values of this row have {bytes} bytes; a message may have {limit}. Shorten them"
+        )
+    })
+}
+
 fn resolve_email(given: &str) -> (ResolvedRecipient, Option<String>) {
     let (normalised, problem) = match EmailAddress::parse(given) {
         Ok(address) => (address.normalised(), None),

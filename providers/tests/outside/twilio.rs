@@ -57,7 +57,7 @@ async fn an_api_key_a_messaging_service_and_a_callback_are_used_if_given() {
     let client = Twilio::new(TwilioSettings {
         api_key_sid: Some("SK456".to_owned()),
         messaging_service_sid: Some("MG789".to_owned()),
-        status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
+        status_callback: Some("https://us.example/notifications/sms/twilio/{reference}".to_owned()),
         auth_token: Some("hunter3".to_owned().into()),
         ..settings(&server)
     })
@@ -70,7 +70,7 @@ async fn an_api_key_a_messaging_service_and_a_callback_are_used_if_given() {
         Some("Basic U0s0NTY6aHVudGVyMg==")
     );
     assert!(request.body.ends_with(
-        "&MessagingServiceSid=MG789&StatusCallback=https%3A%2F%2Fus.example%2Ftwilio%2F00000000-0000-0000-0000-000000000007"
+        "&MessagingServiceSid=MG789&StatusCallback=https%3A%2F%2Fus.example%2Fnotifications%2Fsms%2Ftwilio%2F00000000-0000-0000-0000-000000000007"
     ));
 }
 
@@ -205,7 +205,7 @@ async fn settings_that_cannot_work_are_found_at_the_start() {
 async fn receipts_whose_signature_cannot_be_checked_are_refused_at_the_start() {
     let settings = TwilioSettings {
         api_key_sid: Some("SK456".to_owned()),
-        status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
+        status_callback: Some("https://us.example/notifications/sms/twilio/{reference}".to_owned()),
         ..TwilioSettings::for_account("AC123", "hunter2")
     };
     assert_promises_too_much(&settings, "auth_token", "twilio", "set it");

@@ -215,6 +215,7 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
         bail!("the setting database_connections is 0: it must be at least 1");
     }
     settings.receipts.check()?;
+    settings.providers.check_receipts(&settings.receipts)?;
     check_waits(settings)
 }
 

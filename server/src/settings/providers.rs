@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use ::providers::{
-    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, Replaceable, SmsProvider,
+    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, ReceiptWay, Replaceable,
+    SmsProvider,
     registry::{KINDS, SINK},
 };
 use anyhow::bail;
@@ -12,7 +13,7 @@ use domain::Channel;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::load::without_values;
+use super::{load::without_values, receipts::Receipts};
 
 /// The providers of each channel. A channel without any uses the sink.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -64,6 +65,39 @@ fn read_channel<P: Port + ?Sized>(
             one.settings.name()
         )),
         None => Ok(read),
+    }
+}
+
+impl Providers {
+    /// Fails if a provider waits for receipts that cannot arrive: each of its messages would fail after three days.
+    pub(super) fn check_receipts(&self, receipts: &Receipts) -> anyhow::Result<()> {
+        let email = self
+            .email
+            .iter()
+            .map(|one| (one.settings.name(), one.settings.receipt_way()));
+        let sms = self
+            .sms
+            .iter()
+            .map(|one| (one.settings.name(), one.settings.receipt_way()));
+        for (name, way) in email.chain(sms) {
+            let (is_open, settings) = match way {
+                None => continue,
+                Some(ReceiptWay::AmazonEvents) => (
+                    receipts.takes_amazon_events(),
+                    "receipts.sns_topics or receipts.amazon_passwords",
+                ),
+                Some(ReceiptWay::Maildir) => {
+                    (receipts.bounce_maildir.is_some(), "receipts.bounce_maildir")
+                }
+            };
+            if !is_open {
+                bail!(
+                    "the provider {name} has reports_delivery, and no receipt can arrive: set {settings}, or remove \
+                     reports_delivery"
+                );
+            }
+        }
+        Ok(())
     }
 }
 
@@ -496,6 +530,36 @@ mod tests {
             [60, 40]
         );
         assert!(!format!("{providers:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn receipts_that_cannot_arrive_are_not_waited_for() {
+        let ses =
+            "[[providers.email]]\nkind = 'ses'\nregion = 'eu-west-2'\nreports_delivery = true";
+        let sms =
+            "[[providers.sms]]\nkind = 'sms-v2'\nregion = 'eu-west-2'\nreports_delivery = true";
+        let smtp = "[[providers.email]]\nkind = 'smtp'\nhost = 'relay.example'\nreports_delivery = true\n\
+                    return_path = 'bounces@notify.example'";
+        let topic = Receipts {
+            sns_topics: Some("arn:aws:sns:eu-west-2:123456789012:receipts".to_owned()),
+            ..Receipts::default()
+        };
+        let maildir = Receipts {
+            bounce_maildir: Some("/var/mail/bounces".into()),
+            ..Receipts::default()
+        };
+        for (toml, open, setting) in [
+            (ses, &topic, "receipts.sns_topics"),
+            (sms, &topic, "receipts.sns_topics"),
+            (smtp, &maildir, "receipts.bounce_maildir"),
+        ] {
+            let providers = read(toml).unwrap();
+            let why = providers.check_receipts(&Receipts::default()).unwrap_err();
+            assert!(why.to_string().contains(setting), "{why}");
+            providers.check_receipts(open).unwrap();
+            let unasked = read(&toml.replace("reports_delivery = true", "")).unwrap();
+            unasked.check_receipts(&Receipts::default()).unwrap();
+        }
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Receipts {
         }
     }
 
+    /// Returns whether anyone may report events of Amazon.
+    pub(super) fn takes_amazon_events(&self) -> bool {
+        !self.sns_topics().is_empty() || !split_list(self.amazon_passwords.as_ref()).is_empty()
+    }
+
     fn sns_topics(&self) -> Vec<String> {
         let all = self.sns_topics.as_deref().unwrap_or_default().split(',');
         all.map(str::trim)

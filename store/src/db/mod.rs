@@ -39,6 +39,7 @@ macro_rules! for_every_id {
 mod application_name;
 mod args;
 mod insert;
+mod page;
 mod postgres;
 mod row;
 mod session;

@@ -2,10 +2,10 @@
 
 use domain::{Channel, NotificationId, Postage, Private, ServiceId};
 
-use super::{COLUMNS, Contents, Notification, contents::seal, parse_notification};
+use super::{COLUMNS, Contents, Notification, contents::seal, parse_sized};
 use crate::{Error, Keyring, Session, Tx, db::args};
 
-/// Returns the sealed contents of up to `count` notifications after `after`.
+/// Returns the sealed contents of up to `count` notifications after `after`; fewer if they are large, but at least one.
 pub async fn list_sealed(
     session: &mut Session,
     after: Option<NotificationId>,
@@ -14,14 +14,16 @@ pub async fn list_sealed(
     session.allow_long_statements();
     let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
     session
-        .fetch_all(
+        .fetch_page(
             "SELECT id, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2",
             args![after, count],
+            |row| {
+                let sealed: Vec<u8> = row.get("sealed")?;
+                let bytes = sealed.len();
+                Ok(((row.get("id")?, sealed), bytes))
+            },
         )
-        .await?
-        .iter()
-        .map(|row| Ok((row.get("id")?, row.get("sealed")?)))
-        .collect()
+        .await
 }
 
 /// Replaces sealed contents unless they have changed since they were read. Returns whether they were replaced.
@@ -41,8 +43,8 @@ pub async fn replace_sealed(
     Ok(changed == 1)
 }
 
-/// Returns up to `count` notifications of a channel after `after`, of one service or of all. A recipient is sealed
-/// in each row, so a search for one reads them all.
+/// Returns up to `count` notifications of a channel after `after`, of one service or of all; fewer if they are large, but at
+/// least one. A recipient is sealed in each row, so a search for one reads them all.
 pub async fn list_by_channel(
     session: &mut Session,
     service: Option<ServiceId>,
@@ -60,12 +62,7 @@ pub async fn list_by_channel(
     let sql = format!(
         "SELECT {COLUMNS} FROM notifications WHERE id > $1 AND notification_type = $3{of_one} ORDER BY id LIMIT $2"
     );
-    session
-        .fetch_all(sql, args)
-        .await?
-        .iter()
-        .map(parse_notification)
-        .collect()
+    session.fetch_page(sql, args, parse_sized).await
 }
 
 /// Returns the letters among the next `count` notifications after `after`, each with its service.

@@ -187,10 +187,6 @@ impl Filter {
     }
 }
 
-/// The most sealed bytes that [`list`] returns, beyond its first row: a page of the largest e-mails would take half a
-/// gigabyte.
-const MAX_PAGE_BYTES: usize = 4 << 20;
-
 /// Returns up to `count` notifications of a service that match the filter, newest first; fewer if they are large, but at
 /// least one.
 pub async fn list(
@@ -205,18 +201,13 @@ pub async fn list(
         "SELECT {COLUMNS} FROM notifications WHERE service_id = $1{conditions} \
          ORDER BY created_at DESC, id DESC LIMIT $2"
     );
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    let take = |row| {
-        let notification = parse_notification(&row)?;
-        bytes += notification.sealed.len();
-        if bytes > MAX_PAGE_BYTES && !page.is_empty() {
-            return Ok(ControlFlow::Break(()));
-        }
-        page.push(notification);
-        Ok(ControlFlow::Continue(()))
-    };
-    session.fetch_until(sql, args, take).await?;
-    Ok(page)
+    session.fetch_page(sql, args, parse_sized).await
+}
+
+fn parse_sized(row: &Row) -> Result<(Notification, usize), Error> {
+    let notification = parse_notification(row)?;
+    let bytes = notification.sealed.len();
+    Ok((notification, bytes))
 }
 
 /// Returns those of `ids` that are still waiting to be sent, in the order of `ids`.

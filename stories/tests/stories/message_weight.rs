@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use app::manage::services::NewService;
-use domain::{Channel, NotificationId, Permission, TemplateId};
+use domain::{Channel, NotificationId, NotificationStatus, Permission, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
@@ -189,4 +189,69 @@ async fn a_value_that_the_template_multiplies_is_refused_before_it_is_filled_in(
             );
         }
     }
+}
+
+/// In `((late??…))` a value only decides, so it may be long without being shown.
+#[tokio::test]
+async fn a_row_with_values_that_no_message_may_have_is_not_sent_and_not_stored() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    write(&world, &service, service.sms, Channel::Sms).await;
+    let long = "x".repeat(40_000);
+    let file = format!("phone number,name,late\n07700900001,Ada,{long}\n07700900002,Grace,no\n");
+    world.job(service.id, service.sms, file).await;
+    world.run_tasks().await;
+    let texts: Vec<String> = world.sms.accepted().into_iter().map(|one| one.to).collect();
+    assert_eq!(texts, ["447700900002"]);
+    let filter = store::notifications::Filter {
+        include_jobs: true,
+        ..store::notifications::Filter::default()
+    };
+    let mut session = world.app.store().read().await.unwrap();
+    let rows = store::notifications::list(&mut session, service.id, &filter, 10).await;
+    drop(session);
+    let rows = rows.unwrap();
+    let refused = rows
+        .iter()
+        .find(|row| row.job_row_number == Some(0))
+        .unwrap();
+    assert_eq!(refused.status, NotificationStatus::ValidationFailed);
+    assert!(
+        stored_names(&world, &service, &json!(refused.id))
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn large_messages_are_read_a_few_at_a_time_and_none_is_left_out() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    write(&world, &service, service.email, Channel::Email).await;
+    // Five of them are more than a page, which has four megabytes.
+    let long = "x".repeat(900_000);
+    let mut sent = BTreeSet::new();
+    for _ in 0..6 {
+        let body = json!({
+            "email_address": "ada@example.com", "template_id": service.email,
+            "personalisation": {"name": "Ada", "late": long},
+        });
+        let path = "/v2/notifications/email";
+        let accepted = world.post(&service.normal, path, &body).await;
+        assert_eq!(accepted.status, 201, "{:?}", accepted.json);
+        sent.insert(accepted.json["id"].as_str().unwrap().to_owned());
+    }
+    let (mut read, mut pages, mut after) = (BTreeSet::new(), 0, None);
+    loop {
+        let mut session = world.app.store().read().await.unwrap();
+        let page = store::notifications::list_sealed(&mut session, after, 500).await;
+        let page = page.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        pages += 1;
+        read.extend(page.iter().map(|(id, _)| id.to_string()));
+    }
+    assert_eq!(read, sent);
+    assert!(pages > 1);
+    world.run_tasks().await;
 }

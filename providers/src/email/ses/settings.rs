@@ -9,7 +9,7 @@ use super::Ses;
 use crate::{
     EmailProvider, SettingsError,
     aws::AwsKeys,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, ReceiptWay, host_without_tls, require_positive},
 };
 
 /// The settings of an Amazon SES account in one region.
@@ -85,6 +85,10 @@ impl ProviderSettings<dyn EmailProvider> for SesSettings {
 
     fn unencrypted_host(&self) -> Option<String> {
         host_without_tls(self.endpoint.as_deref()?)
+    }
+
+    fn receipt_way(&self) -> Option<ReceiptWay> {
+        self.reports_delivery.then_some(ReceiptWay::AmazonEvents)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {

@@ -15,7 +15,7 @@ use super::{OAuth2Settings, SmtpRelay, session::Timeouts, tls::TlsMode};
 use crate::{
     EmailProvider, Secret, SettingsError,
     email::{address::to_ascii_address, dsn},
-    settings::{ProviderSettings, require_positive},
+    settings::{ProviderSettings, ReceiptWay, require_positive},
 };
 
 /// The settings of an SMTP relay.
@@ -248,6 +248,10 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
 
     fn unencrypted_host(&self) -> Option<String> {
         (self.tls == SmtpTls::None).then(|| self.host.clone())
+    }
+
+    fn receipt_way(&self) -> Option<ReceiptWay> {
+        self.reports_delivery.then_some(ReceiptWay::Maildir)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {

@@ -9,7 +9,7 @@ use super::SmsV2;
 use crate::{
     SettingsError, SmsProvider,
     aws::AwsKeys,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, ReceiptWay, host_without_tls, require_positive},
 };
 
 /// The settings of an account at AWS End User Messaging SMS in one region.
@@ -152,6 +152,10 @@ impl ProviderSettings<dyn SmsProvider> for SmsV2Settings {
 
     fn unencrypted_host(&self) -> Option<String> {
         host_without_tls(self.endpoint.as_deref()?)
+    }
+
+    fn receipt_way(&self) -> Option<ReceiptWay> {
+        self.reports_delivery.then_some(ReceiptWay::AmazonEvents)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {

@@ -136,7 +136,18 @@ impl TwilioSettings {
         let example = template
             .fill_reference(Uuid::nil())
             .ok_or_else(|| self.invalid(SETTING, "it may hold no placeholder but {reference}"))?;
-        http::parse_url(&self.name, SETTING, &example)?;
+        let url = http::parse_url(&self.name, SETTING, &example)?;
+        // Nothing of ours hears another path, and every message would fail after three days. A proxy may add a prefix.
+        let ours = format!("/notifications/sms/{}/{}", self.name, Uuid::nil());
+        if !url.path().ends_with(&ours) {
+            return Err(self.invalid(
+                SETTING,
+                format!(
+                    "its path must end with /notifications/sms/{}/{{reference}}",
+                    self.name
+                ),
+            ));
+        }
         Ok(Some(template))
     }
 

@@ -114,7 +114,9 @@ impl Dialect for TwilioDialect {
     fn client(url: &str) -> Client {
         let settings = TwilioSettings {
             base_url: url.to_owned(),
-            status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
+            status_callback: Some(
+                "https://us.example/notifications/sms/twilio/{reference}".to_owned(),
+            ),
             ..TwilioSettings::for_account("AC123", "hunter2")
         };
         Client::sms(Twilio::new(settings).unwrap())
