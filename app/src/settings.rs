@@ -66,6 +66,8 @@ pub struct Settings {
     pub max_upload_bytes: u64,
     /// Bytes of messages and files that a service may store, unless it has a limit of its own.
     pub storage_limit_bytes: i64,
+    /// Number of letters that a print run claims in one transaction.
+    pub print_portion: u32,
     /// Number of rows of a job in one transaction.
     pub job_rows_at_once: usize,
     /// How long every attempt to call a service back may fail before its callbacks are held.
@@ -100,6 +102,7 @@ impl Default for Settings {
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
             storage_limit_bytes: 100 << 30,
+            print_portion: 1000,
             job_rows_at_once: 1000,
             callback_pause_after: Duration::from_hours(1),
             callback_notice: None,

@@ -1,7 +1,7 @@
 //! Dispatch: which feature handles a task of which kind.
 
 use async_trait::async_trait;
-use domain::{CallbackKind, Channel, ServiceId};
+use domain::{CallbackKind, ServiceId};
 use queue::{TaskContext, TaskHandler, TaskOutcome};
 use serde::de::DeserializeOwned;
 
@@ -11,7 +11,7 @@ use crate::{
     callbacks, documents, jobs, letters, receipts, send,
     tasks::{
         self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
-        SmsReceipts,
+        PrintRun, SmsReceipts, Step,
     },
     upkeep::{
         callback_notices, retention_cleanup, schedule, sender_checks, storage_audit,
@@ -26,22 +26,17 @@ impl TaskHandler for App {
     }
 
     async fn handle(&self, task: &TaskContext) -> TaskOutcome {
+        if let Some(step) = Step::of_kind(&task.leased().kind) {
+            return with(task, async |delivery| {
+                send::send_batch(self, task, step, &delivery).await
+            })
+            .await;
+        }
         match task.leased().kind.as_str() {
-            tasks::DELIVER_EMAIL => {
-                with(task, async |delivery| {
-                    send::send_batch(self, task, Channel::Email, &delivery).await
-                })
-                .await
-            }
-            tasks::DELIVER_SMS => {
-                with(task, async |delivery| {
-                    send::send_batch(self, task, Channel::Sms, &delivery).await
-                })
-                .await
-            }
-            tasks::DELIVER_LETTER => {
-                with(task, async |delivery| {
-                    send::send_batch(self, task, Channel::Letter, &delivery).await
+            tasks::CHECK_TIME_TO_COLLATE => letters::print_run::check_time(self).await,
+            tasks::COLLATE_LETTERS => {
+                with(task, async |PrintRun { deadline }| {
+                    letters::print_run::collate(self, task, deadline).await
                 })
                 .await
             }

@@ -37,6 +37,7 @@ pub mod named_locks;
 pub mod notifications;
 pub mod organisations;
 pub mod partitions;
+pub mod print_runs;
 pub mod provider_counters;
 pub mod providers;
 pub mod rates;

@@ -36,6 +36,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0011_receipts_and_suppression",
     "0012_callbacks",
     "0013_queue_indexes",
+    "0014_letter_print_run",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -204,6 +204,32 @@ impl World {
         self.run_tasks().await;
     }
 
+    /// Makes the pages of all letters and lets the print run happen now, whatever the time, for every letter that exists.
+    pub async fn print_letters(&self) {
+        self.claim_letters().await;
+        self.run_tasks().await;
+    }
+
+    /// Does the same, but leaves the letters that the run has claimed in the queue.
+    pub async fn claim_letters(&self) {
+        self.run_tasks().await;
+        app::letters::print_run::start(&self.app, Some(self.clock.now()))
+            .await
+            .expect("the print run can be enqueued");
+        self.run_periodic_tasks().await;
+    }
+
+    /// Runs the tasks of the schedule that are ready, and no others.
+    pub async fn run_periodic_tasks(&self) {
+        let is_periodic = |pool: &&queue::Pool| pool.name == "periodic-tasks";
+        let periodic: Vec<_> = app::tasks::POOLS
+            .iter()
+            .filter(is_periodic)
+            .cloned()
+            .collect();
+        self.runner.drain(&periodic).await;
+    }
+
     /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);

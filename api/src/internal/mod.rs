@@ -13,6 +13,7 @@ pub(crate) mod letter_contacts;
 pub(crate) mod members;
 pub(crate) mod notifications;
 pub(crate) mod organisations;
+pub(crate) mod print_runs;
 pub(crate) mod providers;
 pub(crate) mod queue;
 pub(crate) mod reply_tos;

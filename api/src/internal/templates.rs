@@ -1,7 +1,7 @@
 use app::{
     letters::draw_template_page,
     manage::folders,
-    manage::templates::{self, NewTemplate, Template, TemplateError},
+    manage::templates::{self, NewTemplate, Template, TemplateError, TemplateOptions},
 };
 use axum::{
     extract::State,
@@ -44,7 +44,24 @@ fn template_view(template: &Template) -> Value {
         "archived": template.archived,
         "process_type": template.lane,
         "created_at": template.created_at,
+        "has_unsubscribe_link": template.has_unsubscribe_link,
+        "postage": template.postage,
+        "reply_to": template.letter_contact_id,
+        "reply_to_text": template.letter_contact_block,
+        "letter_welsh_subject": template.welsh_subject,
+        "letter_welsh_content": template.welsh_content,
     })
+}
+
+/// Reads the options of a template; its text is read after them.
+fn read_options(fields: &mut Fields) -> TemplateOptions {
+    TemplateOptions {
+        has_unsubscribe_link: fields.optional("has_unsubscribe_link"),
+        postage: fields.optional("postage"),
+        letter_contact_id: fields.patch("reply_to"),
+        welsh_subject: fields.patch("letter_welsh_subject"),
+        welsh_content: fields.patch("letter_welsh_content"),
+    }
 }
 
 fn read_template(mut fields: Fields) -> Result<NewTemplate, Problem> {
@@ -143,8 +160,9 @@ pub(crate) async fn create_template(
 ) -> Result<Response, Problem> {
     // Read before the rest: `read_template` consumes the fields and reports the errors of all.
     let folder: Option<FolderId> = fields.optional("parent_folder_id");
-    let template =
-        templates::create_in_folder(&api.app, service, read_template(fields)?, folder).await?;
+    let options = read_options(&mut fields);
+    let new = read_template(fields)?;
+    let template = templates::create_with_options(&api.app, service, new, options, folder).await?;
     Ok(created(&with_warnings(
         in_folder(&template, folder.as_ref()),
         &template,
@@ -164,8 +182,10 @@ pub(crate) async fn update_template(
         }
         Some(false) => Err(invalid("an archived template stays archived".to_owned())),
         None => {
+            let options = read_options(&mut fields);
+            let new = read_template(fields)?;
             let after =
-                templates::update(&api.app, service, template, read_template(fields)?).await?;
+                templates::update_with_options(&api.app, service, template, new, options).await?;
             Ok(ok(&with_warnings(with_folder(&api, &after).await?, &after)))
         }
     }

@@ -10,9 +10,9 @@ use crate::{
     auth::Auth::Internal,
     internal::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
-        letter_contacts, members, notifications, organisations, providers, queue, reply_tos,
-        retention, services, sink, sms_senders, spreadsheets, suppressions, template_files,
-        templates, unsubscribe_reports, users,
+        letter_contacts, members, notifications, organisations, print_runs, providers, queue,
+        reply_tos, retention, services, sink, sms_senders, spreadsheets, suppressions,
+        template_files, templates, unsubscribe_reports, users,
     },
 };
 
@@ -160,6 +160,8 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/provider-details/{provider}", Internal, providers::update_provider, Title("Change the share of a provider, or activate or deactivate it")),
         route!(GET "/provider-details/{provider}/versions", Internal, providers::list_provider_versions, Title("List the changes of a provider")),
 
+        route!(GET "/letters/print-runs", Internal, print_runs::list_print_runs, Title("List print runs")),
+        route!(POST "/letters/print-runs", Internal, print_runs::start_print_run, Title("Start a print run")),
         route!(GET "/queue", Internal, queue::get_queue, Title("Get queue statistics")),
         route!(GET "/queue/dead", Internal, queue::list_dead_letters, Title("List dead letters")),
         route!(GET "/queue/dead/{task}", Internal, queue::get_dead_letter, Title("Get a dead letter")),

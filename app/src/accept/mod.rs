@@ -40,6 +40,7 @@ use crate::{
     compose::{MessageDraft, Origin},
     documents,
     group_commit::{GroupCommit, Infrastructure},
+    tasks::Step,
 };
 
 /// The state of accepting between requests.
@@ -335,6 +336,7 @@ async fn commit(
     let notification = draft.into_notification(&origin, app.random());
     // A test letter that counts as sent waits for a receipt, and no provider will send one.
     let receipt_is_simulated = notification.status == NotificationStatus::Sending;
+    let step = Step::first(channel, notification.status);
     let sealed = notification.seal(app.store.keyring());
     // Of the sealed row, which is what the table and the queue of the group commit hold.
     let (bytes, limit) = (sealed.size_bytes(), max_stored_bytes(channel));
@@ -344,7 +346,7 @@ async fn commit(
     let pending = PendingNotification {
         batch: BatchKey {
             service: sealed.service_id,
-            channel,
+            step,
             lane,
             key_type: caller.key_type,
             receipt_is_simulated,

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{Allowance, Channel, KeyType, Lane, NotificationId, ServiceId, TaskId, Timestamp};
+use domain::{Allowance, KeyType, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask};
 use store::{Tx, idempotency_keys::NewKey, notifications::SealedRow};
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     group_commit::{CommitFailure, GroupCommit, GroupWriter, Infrastructure},
-    tasks,
+    tasks::{self, Step},
 };
 
 /// Why a notification was not committed.
@@ -53,7 +53,7 @@ impl From<CommitFailure> for CommitError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BatchKey {
     pub(crate) service: ServiceId,
-    pub(crate) channel: Channel,
+    pub(crate) step: Step,
     pub(crate) lane: Lane,
     pub(crate) key_type: KeyType,
     /// Whether it counts as sent and its receipt is simulated.
@@ -198,10 +198,10 @@ impl NotificationWriter {
         let mut tasks = Vec::with_capacity(batches.len());
         for (batch, notifications) in batches {
             for ids in tasks::delivery_batches(notifications) {
-                let (service, channel, lane) = (batch.service, batch.channel, batch.lane);
+                let (service, step, lane) = (batch.service, batch.step, batch.lane);
                 tasks.push(NewTask {
-                    pool: tasks::delivery_pool_for(channel, batch.key_type),
-                    ..tasks::deliver(generate(), service, channel, lane, &ids, now)
+                    pool: step.pool_for(batch.key_type),
+                    ..tasks::deliver(generate(), service, step, lane, &ids, now)
                 });
                 if batch.receipt_is_simulated {
                     tasks.push(tasks::simulated_receipts(generate(), service, &ids, now));

@@ -49,7 +49,7 @@ impl QuotaRequests {
                 requests.spends.entry(counter).or_default().push(index);
             }
             if one.spends.is_empty() {
-                let key = (service, one.batch.channel, day);
+                let key = (service, one.batch.step.channel(), day);
                 requests.free.entry(key).or_default().push(index);
             }
         }

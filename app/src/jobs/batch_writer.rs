@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, TaskId};
 use queue::{Enqueue as _, NewTask, TaskContext};
 use store::{Tx, jobs::Job, notifications::SealedRow, stored_bytes::Stored, tasks::LeasedTask};
 use tracing::warn;
@@ -11,7 +11,7 @@ use tracing::warn;
 use super::{process::ProcessError, row_builder::PreparedRow};
 use crate::{
     App, ParsedTemplate,
-    tasks::{self, MAX_TASK_IDS},
+    tasks::{self, MAX_TASK_IDS, Step},
 };
 
 /// Writes one batch at a time in the background while the caller builds the next.
@@ -160,9 +160,11 @@ pub(super) async fn insert_batch(
     let bytes = sealed.iter().map(SealedRow::stored_bytes).sum();
     store::stored_bytes::add(tx, job.service_id, what, bytes).await?;
     let generate = || TaskId::generate(now, app.random());
+    // The letters of a job come from a template.
+    let step = Step::first(channel, NotificationStatus::Created);
     let deliver = |ids: Vec<NotificationId>| NewTask {
-        pool: tasks::delivery_pool_for(channel, job.key_type),
-        ..tasks::deliver(generate(), job.service_id, channel, lane, &ids, now)
+        pool: step.pool_for(job.key_type),
+        ..tasks::deliver(generate(), job.service_id, step, lane, &ids, now)
     };
     let report =
         |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);

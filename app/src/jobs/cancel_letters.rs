@@ -1,16 +1,12 @@
 //! Cancels all letters of a job while printing has not started (`docs/spec/letters.md` §12).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::{Allowance, Channel, JobId, JobStatus, NotificationStatus, ServiceId, Timestamp};
 use store::jobs::Job;
 
 use super::quota;
-use crate::{
-    App,
-    cache::templates,
-    letters::{self, Letters},
-};
+use crate::{App, cache::templates, letters};
 
 /// Why the letters of a job cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +17,7 @@ pub enum CancelLettersError {
     /// The job sends no letters.
     #[error("this is not a letter job")]
     NotLetters,
-    /// Not all letters exist yet, or a worker is sending one, or a print provider that has not answered may have one.
+    /// Not all letters exist yet.
     #[error("its letters are still being made")]
     StillProcessing,
     /// Printing has started, or a letter's status no longer allows it.
@@ -45,7 +41,7 @@ const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::PendingVirusCheck,
 ];
 
-/// Letters still in these statuses after the cancellation are with a print provider that has not answered.
+/// Letters still in these statuses after the cancellation are those that a print run has claimed.
 const WAITS: [NotificationStatus; 2] = [
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
@@ -78,20 +74,16 @@ pub async fn cancel_letters(
     if letters::printing_started(made_at(app, &job).await?, now).is_some() {
         return Err(CancelLettersError::TooLate);
     }
-    let Some(mut tx) = letters::lock_tasks(app, &Letters::OfJob(job.origin())).await? else {
-        return Err(why_not_now(app, &job).await?);
-    };
+    let mut tx = app.write().await?;
     let cancelled = store::notifications::cancel_rows(&mut tx, &job.origin(), now).await?;
     // Counted after the change, so that letters which the print run has taken meanwhile show.
     let statuses = store::notifications::count_by_status(&mut tx, &job.origin()).await?;
     if statuses.values().sum::<u32>() != job.notification_count {
         return Err(CancelLettersError::StillProcessing);
     }
-    if has_printed(&statuses) {
+    let is_printed = |status| WAITS.contains(status) || !NOT_PRINTED.contains(status);
+    if statuses.keys().any(is_printed) {
         return Err(CancelLettersError::TooLate);
-    }
-    if statuses.keys().any(|status| WAITS.contains(status)) {
-        return Err(CancelLettersError::StillProcessing);
     }
     let (from, to) = (
         JobStatus::FinishedAllNotificationsCreated,
@@ -104,19 +96,4 @@ pub async fn cancel_letters(
     quota::refund(&mut tx, &job, Allowance::Letter, refunded).await?;
     tx.commit().await?;
     Ok(cancelled)
-}
-
-fn has_printed(statuses: &BTreeMap<NotificationStatus, u32>) -> bool {
-    statuses.keys().any(|status| !NOT_PRINTED.contains(status))
-}
-
-/// Decides what to answer while a worker sends letters of the job: it depends on whether others were sent already.
-async fn why_not_now(app: &App, job: &Job) -> Result<CancelLettersError, store::Error> {
-    let origin = job.origin();
-    let statuses = store::notifications::count_by_status(&mut app.read().await?, &origin).await?;
-    Ok(if has_printed(&statuses) {
-        CancelLettersError::TooLate
-    } else {
-        CancelLettersError::StillProcessing
-    })
 }

@@ -10,8 +10,7 @@ use store::{
 };
 use templates::letter_timings::{self, to_london};
 
-use super::task_lock::{Letters, lock_tasks};
-use crate::{App, callbacks};
+use crate::{App, callbacks, compose::to_jiff};
 
 /// Why a letter cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +27,7 @@ pub enum CancelLetterError {
     /// It is cancelled already.
     #[error("it is cancelled already")]
     AlreadyCancelled,
-    /// Its status does not allow it, a worker is sending it, or its print provider may have accepted it without a
-    /// reply.
+    /// Its status does not allow it.
     #[error("a letter that is {} cannot be cancelled", .0.status)]
     OtherStatus(Box<Notification>),
     /// The database failed.
@@ -55,17 +53,27 @@ impl std::fmt::Display for PrintDay {
     }
 }
 
+impl PrintDay {
+    fn of(day: Date, now: Timestamp) -> Self {
+        if to_london(to_jiff(now)).date() == day {
+            Self::Today
+        } else {
+            Self::On(day)
+        }
+    }
+}
+
 /// Returns the day on which the print run of a letter started, or `None` if it has not.
 pub(crate) fn printing_started(created_at: Timestamp, now: Timestamp) -> Option<PrintDay> {
-    let moment = |at: Timestamp| jiff::Timestamp::from_microsecond(at.unix_micros()).ok();
-    let (created, now) = (moment(created_at)?, moment(now)?);
-    let day = letter_timings::printing_started(created, now)?;
-    let is_today = to_london(now).date() == day;
-    Some(if is_today {
-        PrintDay::Today
-    } else {
-        PrintDay::On(day)
-    })
+    let day = letter_timings::printing_started(to_jiff(created_at), to_jiff(now))?;
+    Some(PrintDay::of(day, now))
+}
+
+/// Returns the day of the print run that has claimed a letter, if one has.
+fn claimed_on(letter: &Notification, now: Timestamp) -> Option<PrintDay> {
+    let is_waiting = letter.status == NotificationStatus::Created;
+    let deadline = letter.print_deadline.filter(|_| is_waiting)?;
+    Some(PrintDay::of(to_london(to_jiff(deadline)).date(), now))
 }
 
 /// Cancels a letter, and refunds it to the day whose quota it spent.
@@ -86,16 +94,13 @@ pub async fn cancel(
     if letter.status == NotificationStatus::Cancelled {
         return Err(CancelLetterError::AlreadyCancelled);
     }
-    // From here on no worker can start to send the letter.
-    let Some(mut tx) = lock_tasks(app, &Letters::One(service, id)).await? else {
-        return Err(CancelLetterError::OtherStatus(Box::new(letter)));
-    };
+    let mut tx = app.write().await?;
     let outcome = StatusUpdate {
         billable_units: Some(0),
         ..StatusUpdate::new(id, NotificationStatus::Cancelled)
     };
-    // Conditional on the status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be
-    // printed.
+    // Conditional on the status and the claim: a letter that the print run has claimed cannot be cancelled, and a cancelled one
+    // cannot be printed. A worker that makes its pages at this moment finds it cancelled when it has them.
     let applied = callbacks::apply_updates(app, &mut tx, &[outcome], now).await?;
     if applied.count == 0 {
         let found = store::notifications::find(&mut tx, service, id).await?;
@@ -103,7 +108,10 @@ pub async fn cancel(
             found if found.status == NotificationStatus::Cancelled => {
                 CancelLetterError::AlreadyCancelled
             }
-            found => CancelLetterError::OtherStatus(Box::new(found)),
+            found => match claimed_on(&found, now) {
+                Some(day) => CancelLetterError::TooLate(day),
+                None => CancelLetterError::OtherStatus(Box::new(found)),
+            },
         });
     }
     refund(&mut tx, service, &letter).await?;

@@ -6,10 +6,11 @@ mod originals;
 mod pages;
 pub mod precompiled;
 mod precompiled_template;
+pub mod print_run;
 pub(crate) mod returned;
 mod step_failure;
-mod task_lock;
 mod template_preview;
+pub(crate) mod templated;
 mod typeset;
 
 pub use cancel::{CancelLetterError, PrintDay, cancel};
@@ -20,8 +21,7 @@ pub use template_preview::{TemplatePreviewError, draw_template_page};
 
 pub(crate) use cancel::printing_started;
 pub(crate) use originals::{files_of, remove_old_originals};
-pub(crate) use pages::{billable_sheets, count_bytes, delete_pages};
+pub(crate) use pages::delete_pages;
 pub(crate) use precompiled_template::find_or_create as precompiled_template;
 pub(crate) use step_failure::StepFailure;
-pub(crate) use task_lock::{Letters, lock_tasks};
 pub(crate) use typeset::{TypesetError, make_pages};

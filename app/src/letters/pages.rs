@@ -44,7 +44,7 @@ pub(crate) async fn delete_pages(app: &App, service: ServiceId, letter: Notifica
 }
 
 /// Counts the pages of a letter as stored by its service; once, however often it is called.
-pub(crate) async fn count_bytes(
+pub(super) async fn count_bytes(
     app: &App,
     letter: &Notification,
     bytes: usize,
@@ -56,6 +56,6 @@ pub(crate) async fn count_bytes(
 }
 
 /// Returns what a letter of so many pages is billed for (`docs/spec/letters.md` §11.1).
-pub(crate) fn billable_sheets(pages: usize) -> u32 {
+pub(super) fn billable_sheets(pages: usize) -> u32 {
     u32::try_from(sheets(pages)).unwrap_or(u32::MAX)
 }

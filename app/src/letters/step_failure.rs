@@ -2,7 +2,9 @@
 
 use domain::NotificationStatus;
 use queue::RetryPolicy;
+use typesetting::LetterProblem;
 
+use super::TypesetError;
 use crate::{
     OpenError,
     foreign_files::{PdfError, Unavailable},
@@ -61,6 +63,18 @@ impl From<OpenError> for StepFailure {
             }
             other => Self::retry(other.to_string()),
         }
+    }
+}
+
+impl From<TypesetError> for StepFailure {
+    fn from(problem: TypesetError) -> Self {
+        let status = match problem {
+            TypesetError::Letter(LetterProblem::TooLong) | TypesetError::Unprintable(_) => {
+                NotificationStatus::ValidationFailed
+            }
+            _ => NotificationStatus::TechnicalFailure,
+        };
+        Self::Permanent(status, problem.to_string())
     }
 }
 

@@ -40,7 +40,14 @@ pub(crate) async fn make_pages(
     let values = Values::from_json(contents.personalisation.reveal());
     let created = jiff::Timestamp::from_microsecond(message.created_at.unix_micros());
     let day = to_london(created.unwrap_or_default()).date();
+    let kept_block = message.reply_to_text.clone();
     let work = move || match &prepared.text {
+        // The contact block is the one of the moment at which the letter was accepted: it may have changed since.
+        Text::Letter(text) if prepared.template.letter_contact_block != kept_block => {
+            let text = text.clone();
+            let text = text.with_contact_block(&kept_block.unwrap_or_default());
+            Ok(typesetting::typeset(&text, &values, day)?)
+        }
         Text::Letter(text) => Ok(typesetting::typeset(text, &values, day)?),
         _ => Err(no_template),
     };

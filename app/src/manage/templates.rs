@@ -8,8 +8,10 @@ use ::templates::{
     text_messages,
 };
 use domain::{
-    Channel, FolderId, Lane, Permission, Postage, ServiceId, TemplateId, Timestamp, UserId,
+    Channel, FolderId, Lane, LetterContactId, Permission, Postage, ServiceId, TemplateId,
+    Timestamp, UserId,
 };
+use store::Tx;
 pub use store::templates::Template;
 
 use text::describe_characters;
@@ -53,6 +55,87 @@ pub struct NewTemplate {
     pub created_by: Option<UserId>,
 }
 
+/// What a template may say besides its text. Absent members of a change leave things as they are; `Some(None)` removes one.
+#[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::option_option,
+    reason = "leaving a thing as it is and removing it are different"
+)]
+pub struct TemplateOptions {
+    /// Whether its e-mails have a link to unsubscribe.
+    pub has_unsubscribe_link: Option<bool>,
+    /// The class of postage of its letters, one within the United Kingdom.
+    pub postage: Option<Postage>,
+    /// The contact block of its letters.
+    pub letter_contact_id: Option<Option<LetterContactId>>,
+    /// The Welsh subject of its letters.
+    pub welsh_subject: Option<Option<String>>,
+    /// The Welsh content of its letters.
+    pub welsh_content: Option<Option<String>>,
+}
+
+impl TemplateOptions {
+    /// Fails if an option does not fit the channel.
+    fn check(&self, channel: Channel) -> Result<(), TemplateError> {
+        let is_letter = channel == Channel::Letter;
+        let of_letters = self.postage.is_some()
+            || self.letter_contact_id.is_some()
+            || self.welsh_subject.is_some()
+            || self.welsh_content.is_some();
+        if of_letters && !is_letter {
+            return Err(TemplateError::Invalid(
+                "only a letter template has postage, a contact block and Welsh texts",
+            ));
+        }
+        // The address decides for letters abroad (`docs/spec/letters.md` §2).
+        if matches!(self.postage, Some(Postage::Europe | Postage::RestOfWorld)) {
+            return Err(TemplateError::Invalid(
+                "postage is invalid. It must be either first, second or economy.",
+            ));
+        }
+        if self.has_unsubscribe_link == Some(true) && channel != Channel::Email {
+            return Err(TemplateError::Invalid(
+                "only an e-mail template has a link to unsubscribe",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Applies the options to a template, with the contact block that they name.
+    async fn apply(self, tx: &mut Tx, template: Template) -> Result<Template, TemplateError> {
+        self.check(template.template_type)?;
+        let mut changed = Template {
+            has_unsubscribe_link: self
+                .has_unsubscribe_link
+                .unwrap_or(template.has_unsubscribe_link),
+            postage: self.postage.or(template.postage),
+            welsh_subject: self.welsh_subject.unwrap_or(template.welsh_subject),
+            welsh_content: self.welsh_content.unwrap_or(template.welsh_content),
+            ..template
+        };
+        if let Some(contact) = self.letter_contact_id {
+            changed.letter_contact_id = contact;
+            changed.letter_contact_block = match contact {
+                Some(id) => {
+                    let found = store::letter_contacts::find(tx, changed.service_id, id).await?;
+                    Some(
+                        found
+                            .ok_or(TemplateError::NoSuch("contact block"))?
+                            .contact_block,
+                    )
+                }
+                None => None,
+            };
+        }
+        if changed.welsh_subject.is_some() != changed.welsh_content.is_some() {
+            return Err(TemplateError::Invalid(
+                "a Welsh letter needs both a Welsh subject and Welsh content",
+            ));
+        }
+        Ok(changed)
+    }
+}
+
 /// An error of writing a template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
@@ -92,11 +175,23 @@ pub async fn create_in_folder(
     new: NewTemplate,
     folder: Option<FolderId>,
 ) -> Result<Template, TemplateError> {
+    create_with_options(app, service, new, TemplateOptions::default(), folder).await
+}
+
+/// Creates a template with options, in a folder.
+pub async fn create_with_options(
+    app: &App,
+    service: ServiceId,
+    new: NewTemplate,
+    options: TemplateOptions,
+    folder: Option<FolderId>,
+) -> Result<Template, TemplateError> {
     let now = app.clock.now();
     let id = TemplateId::generate(now, app.random());
     let template = first_version(service, id, normalise_placeholders(new), now)?;
-    check_content(app, &template).await?;
     let mut tx = super::services::lock(app, service).await?;
+    let template = options.apply(&mut tx, template).await?;
+    check_content(&mut tx, &template).await?;
     super::users::check_exists(&mut tx, "created_by", template.created_by).await?;
     super::folders::check_exists(&mut tx, service, "parent_folder_id", folder).await?;
     store::templates::insert(&mut tx, &template).await?;
@@ -145,6 +240,17 @@ pub async fn update(
     id: TemplateId,
     new: NewTemplate,
 ) -> Result<Template, TemplateError> {
+    update_with_options(app, service, id, new, TemplateOptions::default()).await
+}
+
+/// Writes a new version of a template, with other options.
+pub async fn update_with_options(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    new: NewTemplate,
+    options: TemplateOptions,
+) -> Result<Template, TemplateError> {
     check(&new)?;
     let new = normalise_placeholders(new);
     // Without the lock of the service: the update is conditional on the version.
@@ -170,7 +276,8 @@ pub async fn update(
         updated_at: Some(app.clock.now()),
         ..before
     };
-    check_content(app, &after).await?;
+    let after = options.apply(&mut tx, after).await?;
+    check_content(&mut tx, &after).await?;
     if !store::templates::update(&mut tx, &after).await? {
         // The update is conditional on the version that was read.
         return Err(TemplateError::Conflict);
@@ -227,12 +334,11 @@ fn check(new: &NewTemplate) -> Result<(), TemplateError> {
 
 /// Checks that recipients would get the content as it is written. Templates saved before these checks, or by fixtures,
 /// can still be sent.
-async fn check_content(app: &App, template: &Template) -> Result<(), TemplateError> {
+async fn check_content(tx: &mut Tx, template: &Template) -> Result<(), TemplateError> {
     match template.template_type {
         Channel::Sms => {
             // Not from the cache, so that a permission that was just given counts.
-            let service =
-                store::services::find(&mut app.read().await?, template.service_id).await?;
+            let service = store::services::find(tx, template.service_id).await?;
             let allows_unicode = service
                 .is_some_and(|service| service.permissions.contains(&Permission::UnicodeSms));
             check_text_message(&template.content, allows_unicode)

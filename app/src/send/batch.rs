@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     App, Tenant,
-    tasks::{self, Delivery},
+    tasks::{self, Delivery, Step},
 };
 
 /// How long a batch keeps its worker. What is left then waits for the next turn of its service.
@@ -75,6 +75,8 @@ pub(super) enum SendResult {
     Noop(NotificationId),
     /// Not attempted, because the batch has used its time or no provider has room.
     NotStarted(NotificationId),
+    /// Done, and this step follows.
+    Next(NotificationId, Step),
     /// Not attempted, because the lease is lost and another worker has the batch.
     LeaseLost(NotificationId),
     /// The program failed.
@@ -89,6 +91,7 @@ impl SendResult {
             Self::Retry { id, .. }
             | Self::Noop(id)
             | Self::NotStarted(id)
+            | Self::Next(id, _)
             | Self::LeaseLost(id)
             | Self::Panicked(id, _) => Some(*id),
             // The attempt was that of an earlier run.
@@ -113,6 +116,7 @@ pub(super) struct Batch<'a> {
     pub(super) app: &'a App,
     pub(super) task: &'a TaskContext,
     pub(super) tenant: &'a Tenant,
+    pub(super) step: Step,
     pub(super) channel: Channel,
     pub(super) delivery: &'a Delivery,
     /// The notifications of the batch, and who has them.
@@ -135,7 +139,7 @@ impl<'a> Batch<'a> {
         app: &'a App,
         task: &'a TaskContext,
         tenant: &'a Tenant,
-        channel: Channel,
+        step: Step,
         delivery: &'a Delivery,
         held: Held,
     ) -> Self {
@@ -143,7 +147,8 @@ impl<'a> Batch<'a> {
             app,
             task,
             tenant,
-            channel,
+            step,
+            channel: step.channel(),
             delivery,
             held,
             suppressed: BTreeMap::new(),
@@ -209,6 +214,9 @@ impl<'a> Batch<'a> {
 
     /// Records the attempts of these notifications before the first of them is sent.
     fn begin_attempts<'b>(&'b self, next: &[Notification]) -> Option<BegunChunk<'b>> {
+        if !self.step.calls_provider() {
+            return None;
+        }
         let to_send = next
             .iter()
             .filter(|notification| attempts::has_attempt(self.app, notification));
@@ -267,9 +275,10 @@ impl<'a> Batch<'a> {
     /// Returns how many notifications can usefully be sent at once: as many as all providers take.
     fn max_concurrency(&self) -> usize {
         let most = self.app.send.slots(self.channel).total().max(1);
-        match self.channel {
-            Channel::Letter => most.min(letter::MAX_CONCURRENCY),
-            Channel::Email | Channel::Sms => most,
+        match self.step {
+            Step::MakePages | Step::Scan | Step::Check => letter::MAX_CONCURRENCY,
+            Step::Print => most.min(letter::MAX_CONCURRENCY),
+            Step::Email | Step::Sms => most,
         }
     }
 
@@ -458,6 +467,7 @@ impl<'a> Batch<'a> {
         let id = notification.id;
         match failure {
             SendFailure::Noop => SendResult::Noop(id),
+            SendFailure::Next(step) => SendResult::Next(id, step),
             SendFailure::LeaseLost => SendResult::LeaseLost(id),
             SendFailure::NoRoom(pause) => {
                 self.wait_for_room

@@ -6,7 +6,7 @@ use domain::NotificationStatus;
 use providers::{RejectReason, SendError};
 use queue::RetryPolicy;
 
-use crate::{OpenError, letters::StepFailure};
+use crate::{OpenError, letters::StepFailure, tasks::Step};
 
 /// A provider cannot delay a notification for longer, whatever it asks for.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
@@ -30,6 +30,8 @@ pub(super) enum SendFailure {
     Permanent(NotificationStatus, String),
     /// There is nothing to send, or nothing more to record.
     Noop,
+    /// The step of a letter is done, or was done before, and this one follows.
+    Next(Step),
     /// No provider had room for the message. It was not attempted, and may be after this long.
     NoRoom(Duration),
     /// The lease was lost before the provider was called. Another worker has the batch.

@@ -1,25 +1,18 @@
-//! Sending a letter (`docs/spec/letters.md` §4.3, §5.2, §5.3, §7.2).
-//!
-//! Pages of a letter from a template are typeset here, once: they are stored before the letter is sent, and a retry finds
-//! them. A supplied PDF is scanned and validated, and the letter becomes `created` in a transaction of its own before it
-//! is sent like the others; its pages stay the bytes that were supplied. A letter with a test key gets its pages or its
-//! validation, and is not sent.
-
-use std::sync::Arc;
+//! The steps of a letter (`docs/spec/letters.md` §1): its pages are made, or scanned and checked; then it waits, and once a
+//! print run has claimed it, it is handed to a print provider (§7.2).
 
 use bytes::Bytes;
 use domain::{KeyType, NotificationStatus, Postage, Timestamp};
 use providers::SendError;
 use store::notifications::{Contents, Notification, StatusUpdate};
-use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary};
+use tracing::error;
 
 use super::{Accepted, Batch, SendFailure};
 use crate::{
-    App, ParsedTemplate,
-    compose::{self, Source, to_jiff},
-    foreign_files::{PdfError, Unavailable},
-    letters::{self, TypesetError, billable_sheets, make_pages, precompiled},
-    tasks,
+    App,
+    compose::{self, to_jiff},
+    letters::{self, precompiled},
+    tasks::Step,
 };
 
 /// Upper limit of letters that are worked on at once, because each may hold the pages of a large PDF in memory.
@@ -28,155 +21,75 @@ pub(super) const MAX_CONCURRENCY: usize = 4;
 /// Upper limit of letters that wait for print providers, for the same reason.
 pub(super) const MAX_OPEN_CALLS: usize = 8;
 
-impl From<TypesetError> for SendFailure {
-    fn from(problem: TypesetError) -> Self {
-        let status = match problem {
-            TypesetError::Letter(typesetting::LetterProblem::TooLong)
-            | TypesetError::Unprintable(_) => NotificationStatus::ValidationFailed,
-            _ => NotificationStatus::TechnicalFailure,
-        };
-        Self::Permanent(status, problem.to_string())
-    }
-}
-
-impl From<Unavailable> for SendFailure {
-    fn from(fault: Unavailable) -> Self {
-        Self::retry(fault.to_string())
-    }
-}
-
-/// Makes or validates the pages of a letter and sends it.
+/// Does the step of the task, if it is what the letter needs next.
 pub(super) async fn send(
     batch: &Batch<'_>,
-    notification: &Notification,
+    letter: &Notification,
     now: Timestamp,
 ) -> Result<StatusUpdate, SendFailure> {
-    let app = batch.app;
-    if notification.status == NotificationStatus::PendingVirusCheck {
-        scan_and_check(app, notification)
-            .await
-            .map_err(|failure| failure.with_policy(tasks::LETTER_PDF))?;
-        // The check has read the address from the pages, and replaced them.
-        let (service, id) = (notification.service_id, notification.id);
-        let mut session = app.read().await?;
-        let checked = store::notifications::find(&mut session, service, id).await?;
-        drop(session);
-        let checked = checked.filter(|letter| letter.status == NotificationStatus::Created);
-        return make_and_send(batch, &checked.ok_or(SendFailure::Noop)?, now).await;
-    }
-    make_and_send(batch, notification, now).await
-}
-
-async fn scan_and_check(app: &App, letter: &Notification) -> Result<(), SendFailure> {
-    let stored = letters::find_pages(app, letter.service_id, letter.id).await?;
-    let pdf = stored.ok_or_else(|| {
-        SendFailure::technical("the PDF of the letter is not in the file storage")
-    })?;
-    precompiled::scan(app, letter, &pdf).await?;
-    precompiled::check(app, letter, &pdf).await?;
-    Ok(())
-}
-
-async fn make_and_send(
-    batch: &Batch<'_>,
-    notification: &Notification,
-    now: Timestamp,
-) -> Result<StatusUpdate, SendFailure> {
-    let app = batch.app;
-    let source = compose::open(app, notification).await?;
-    let pages = find_or_make_pages(app, notification, &source)
-        .await
-        .map_err(|failure| failure.with_policy(tasks::LETTER_PDF))?;
-    if notification.key_type == KeyType::Test {
-        return end_test_letter(notification);
-    }
-    if pages.count > MAX_LETTER_PAGES {
-        let why = PdfProblem::TooLong { pages: pages.count }.to_string();
-        return Err(SendFailure::Permanent(
-            NotificationStatus::ValidationFailed,
-            why,
-        ));
-    }
-    send_to_provider(batch, notification, &source.contents, pages, now).await
-}
-
-struct Pages {
-    pdf: Bytes,
-    count: usize,
-}
-
-async fn find_or_make_pages(
-    app: &App,
-    notification: &Notification,
-    source: &Source,
-) -> Result<Pages, SendFailure> {
-    let stored = letters::find_pages(app, notification.service_id, notification.id).await?;
-    match stored {
-        Some(pdf) => Pages::counted(app, pdf).await,
-        None if is_supplied(source.template.as_deref()) => Err(SendFailure::technical(
-            "the PDF of the letter is not in the file storage",
-        )),
-        None => typeset(app, notification, source).await,
-    }
-}
-
-/// Returns whether the pages were supplied as a PDF: such letters use the service's hidden template.
-fn is_supplied(template: Option<&ParsedTemplate>) -> bool {
-    template.is_some_and(|template| template.template.hidden)
-}
-
-impl Pages {
-    /// Counts pages that were stored before, by an earlier attempt or after validation.
-    async fn counted(app: &App, pdf: Bytes) -> Result<Self, SendFailure> {
-        match app.foreign_files.check_pdf(pdf.clone()).await {
-            Ok(PdfSummary { pages }) | Err(PdfError::Problem(PdfProblem::TooLong { pages })) => {
-                Ok(Self { pdf, count: pages })
-            }
-            Err(PdfError::Unavailable(fault)) => Err(fault.into()),
-            Err(PdfError::Problem(problem)) => Err(SendFailure::technical(format!(
-                "the pages that were kept cannot be used: {problem}"
-            ))),
+    let is_unchecked = letter.status == NotificationStatus::PendingVirusCheck;
+    let is_claimed = letter.print_deadline.is_some();
+    match batch.step {
+        Step::Scan if is_unchecked => scan(batch.app, letter).await,
+        Step::Check if is_unchecked => check(batch.app, letter).await,
+        // Another worker has checked it.
+        Step::Scan | Step::Check => Err(SendFailure::Noop),
+        // These tasks are those of versions that did both, and sent at once.
+        Step::MakePages | Step::Print if is_unchecked => Err(SendFailure::Next(Step::Scan)),
+        Step::Print if letter.key_type == KeyType::Normal && is_claimed => {
+            hand_over(batch, letter, now).await
         }
+        Step::Print => Err(not_to_be_printed(letter)),
+        Step::MakePages if is_claimed => Err(SendFailure::Noop),
+        Step::MakePages => make_pages(batch.app, letter).await,
+        Step::Email | Step::Sms => unreachable!("these tasks have no letters"),
     }
 }
 
-async fn typeset(
-    app: &App,
-    notification: &Notification,
-    source: &Source,
-) -> Result<Pages, SendFailure> {
-    let template: Option<Arc<ParsedTemplate>> = source.template.clone();
-    let made = make_pages(notification, template, &source.contents).await?;
-    letters::store_pages(app, notification.service_id, notification.id, &made.pdf).await?;
-    letters::count_bytes(app, notification, made.pdf.len()).await?;
-    Ok(Pages {
-        pdf: made.pdf.into(),
-        count: made.pages,
-    })
+async fn make_pages(app: &App, letter: &Notification) -> Result<StatusUpdate, SendFailure> {
+    let source = compose::open(app, letter).await?;
+    letters::templated::make(app, letter, &source).await?;
+    Err(SendFailure::Noop)
 }
 
-/// Ends a letter with a test key, which now has its pages.
-fn end_test_letter(notification: &Notification) -> Result<StatusUpdate, SendFailure> {
-    // It is `delivered` from the start, unless it was stored by a version that did not know that.
-    if notification.status != NotificationStatus::Created {
-        return Err(SendFailure::Noop);
+async fn scan(app: &App, letter: &Notification) -> Result<StatusUpdate, SendFailure> {
+    precompiled::scan(app, letter, &find_pages(app, letter).await?).await?;
+    Err(SendFailure::Next(Step::Check))
+}
+
+async fn check(app: &App, letter: &Notification) -> Result<StatusUpdate, SendFailure> {
+    precompiled::check(app, letter, &find_pages(app, letter).await?).await?;
+    // The check itself has recorded its result.
+    Err(SendFailure::Noop)
+}
+
+async fn find_pages(app: &App, letter: &Notification) -> Result<Bytes, SendFailure> {
+    let stored = letters::find_pages(app, letter.service_id, letter.id).await?;
+    stored.ok_or_else(|| SendFailure::technical("the PDF of the letter is not in the file storage"))
+}
+
+/// Returns what becomes of a letter that no print run has claimed.
+fn not_to_be_printed(letter: &Notification) -> SendFailure {
+    if letter.print_deadline.is_some() {
+        error!(
+            notification.id = %letter.id, service.id = %letter.service_id,
+            "letter {} has a {} key and is not printed", letter.id, letter.key_type
+        );
+        return SendFailure::Noop;
     }
-    Ok(StatusUpdate::new(
-        notification.id,
-        NotificationStatus::Delivered,
-    ))
+    // Enqueued by a version that sent letters at once.
+    SendFailure::Next(Step::MakePages)
 }
 
-async fn send_to_provider(
+async fn hand_over(
     batch: &Batch<'_>,
     notification: &Notification,
-    contents: &Contents,
-    pages: Pages,
     now: Timestamp,
 ) -> Result<StatusUpdate, SendFailure> {
     let app = batch.app;
-    let sheets = billable_sheets(pages.count);
-    let letter = provider_letter(notification, contents, pages, now)?;
+    let contents = compose::open(app, notification).await?.contents;
+    let pdf = find_pages(app, notification).await?;
+    let letter = provider_letter(notification, &contents, pdf, now)?;
     // A provider that did not answer may have the letter and recognises it by its reference. Another one would print it
     // a second time.
     let earlier = notification.sent_by.as_deref();
@@ -206,10 +119,7 @@ async fn send_to_provider(
                 // The letter keeps the reference that is printed on it, whatever the provider calls it.
                 reference: None,
             };
-            Ok(StatusUpdate {
-                billable_units: Some(sheets),
-                ..accepted.home_outcome(notification.id, now)
-            })
+            Ok(accepted.home_outcome(notification.id, now))
         }
         // No recipient can be at fault: a person must look (`docs/spec/letters.md` §7.2).
         Err(SendError::Rejected { detail, .. }) => Err(SendFailure::technical(detail.to_string())),
@@ -220,7 +130,7 @@ async fn send_to_provider(
 fn provider_letter(
     notification: &Notification,
     contents: &Contents,
-    pages: Pages,
+    pdf: Bytes,
     now: Timestamp,
 ) -> Result<providers::Letter, SendFailure> {
     let reference = notification
@@ -236,12 +146,12 @@ fn provider_letter(
         organisation: None,
         address: address.collect(),
         postage: notification.postage.unwrap_or(Postage::Second),
-        pdf: pages.pdf,
+        pdf,
     })
 }
 
-/// Records the provider in `sent_by` before sending, so that a concurrent cancel fails, even if this process dies before
-/// the provider answers. Fails with [`SendFailure::Noop`] if the letter is no longer `created`.
+/// Records the provider in `sent_by` before sending, so that no other provider gets the letter, even if this process dies
+/// before the provider answers. Fails with [`SendFailure::Noop`] if the letter is no longer `created`.
 async fn reserve_for_provider(
     app: &App,
     notification: &Notification,
@@ -258,7 +168,7 @@ async fn reserve_for_provider(
     }
 }
 
-/// Clears `sent_by` of a letter that no provider has, so that it can be cancelled again.
+/// Clears `sent_by` of a letter that no provider has, so that any can get it.
 async fn release_from_provider(app: &App, notification: &Notification) -> Result<(), store::Error> {
     let mut tx = app.write().await?;
     store::notifications::clear_provider(&mut tx, notification.service_id, notification.id).await?;

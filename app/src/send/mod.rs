@@ -55,7 +55,7 @@ use crate::{
     App, Tenant,
     cache::tenants,
     callbacks, suppression,
-    tasks::{self, Delivery},
+    tasks::{self, Delivery, Step},
 };
 
 /// What sending knows between batches.
@@ -104,10 +104,10 @@ impl SendState {
 pub(crate) async fn send_batch(
     app: &App,
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     delivery: &Delivery,
 ) -> TaskOutcome {
-    match try_send_batch(app, task, channel, delivery).await {
+    match try_send_batch(app, task, step, delivery).await {
         Ok(BatchEnd::Finished) => TaskOutcome::Completed,
         // Ready at once: if no other worker has claimed the task since, nobody would wait for the lease to expire.
         Ok(BatchEnd::LeaseLost) => TaskOutcome::Snooze(app.clock.now()),
@@ -132,12 +132,12 @@ enum BatchEnd {
 async fn try_send_batch(
     app: &App,
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     delivery: &Delivery,
 ) -> Result<BatchEnd, SendBatchError> {
-    let ids = &delivery.ids;
+    let (ids, channel) = (&delivery.ids, step.channel());
     if is_suspect(task, ids) {
-        return isolate(app, task, channel, delivery).await;
+        return isolate(app, task, step, delivery).await;
     }
     // Claimed before they are read: what another worker has sent in between is no longer `created` when it is read.
     let (claim, elsewhere) = app.send.in_flight.claim(ids);
@@ -145,9 +145,9 @@ async fn try_send_batch(
         Some(Ok(waiting)) => waiting,
         Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault.into()),
         Some(Err(fault)) => {
-            return split_batch(app, task, channel, delivery, &fault.to_string()).await;
+            return split_batch(app, task, step, delivery, &fault.to_string()).await;
         }
-        None => return split_batch(app, task, channel, delivery, "the program failed").await,
+        None => return split_batch(app, task, step, delivery, "the program failed").await,
     };
     if waiting.is_empty() && elsewhere.is_empty() {
         return Ok(BatchEnd::Finished);
@@ -156,13 +156,15 @@ async fn try_send_batch(
         .await?
         .ok_or(SendBatchError::NoService)?;
     if !tenant.service.active {
-        fail_all(app, task, channel, &waiting, &tenant).await?;
+        fail_all(app, task, step, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
     let service = tenant.service.id;
     let suppressed = suppression::find_suppressed(app, service, channel, &waiting).await?;
     provider_rows::refresh(app).await?;
-    quota::reserve(app, channel, waiting.len()).await?;
+    if step.calls_provider() {
+        quota::reserve(app, channel, waiting.len()).await?;
+    }
     let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
     let earlier = store::attempts::list_of(&mut app.read().await?, &ids).await?;
     let attempts = BatchAttempts::new(earlier);
@@ -178,7 +180,7 @@ async fn try_send_batch(
         awaited,
         attempts,
     };
-    Batch::new(app, task, &tenant, channel, delivery, held)
+    Batch::new(app, task, &tenant, step, delivery, held)
         .withholding(suppressed)
         .send(waiting)
         .await
@@ -197,10 +199,10 @@ fn is_suspect(task: &TaskContext, ids: &[NotificationId]) -> bool {
 async fn isolate(
     app: &App,
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     delivery: &Delivery,
 ) -> Result<BatchEnd, SendBatchError> {
-    let each = single_tasks(app, task, channel, delivery);
+    let each = single_tasks(app, task, step, delivery);
     let named: Vec<TaskId> = each.iter().map(|task| task.id).collect();
     let crashes = task.leased().crashes;
     let mut tx = app.write().await?;
@@ -208,7 +210,7 @@ async fn isolate(
         tx.enqueue(each).await?;
         store::tasks::set_crashes(&mut tx, &named, crashes).await?;
     }
-    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), channel)])
+    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), step)])
         .await?;
     warn!(
         "{crashes} processes in a row died while they worked on {} messages: each has a task of its own now",
@@ -218,16 +220,11 @@ async fn isolate(
 }
 
 /// Returns a task for each notification of a batch.
-fn single_tasks(
-    app: &App,
-    task: &TaskContext,
-    channel: Channel,
-    delivery: &Delivery,
-) -> Vec<NewTask> {
+fn single_tasks(app: &App, task: &TaskContext, step: Step, delivery: &Delivery) -> Vec<NewTask> {
     let now = app.clock.now();
     let single = |id: &NotificationId| NewTask {
         payload: tasks::delivery_payload(&[*id], delivery.unknown_outcomes),
-        ..poison::single_notification_task(task, channel, *id, now)
+        ..poison::single_notification_task(task, step, *id, now)
     };
     delivery.ids.iter().map(single).collect()
 }
@@ -254,7 +251,7 @@ async fn list_unsent(
 async fn split_batch(
     app: &App,
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     delivery: &Delivery,
     why: &str,
 ) -> Result<BatchEnd, SendBatchError> {
@@ -262,13 +259,8 @@ async fn split_batch(
     let now = app.clock.now();
     let mut tx = app.write().await?;
     if let [id] = &ids[..] {
-        let poisoned = poison::poison_message(
-            task,
-            channel,
-            *id,
-            &FailedPhase::Reading(why.to_owned()),
-            now,
-        );
+        let poisoned =
+            poison::poison_message(task, step, *id, &FailedPhase::Reading(why.to_owned()), now);
         // Completed first, because it may have the id of the dead letter that takes its place.
         task.complete(&mut tx).await?;
         poisoned.dead_letter(&mut tx, now).await?;
@@ -281,10 +273,9 @@ async fn split_batch(
         ids.len()
     );
     if task.complete(&mut tx).await? {
-        tx.enqueue(single_tasks(app, task, channel, delivery))
-            .await?;
+        tx.enqueue(single_tasks(app, task, step, delivery)).await?;
     }
-    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), channel)])
+    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), step)])
         .await?;
     Ok(BatchEnd::Finished)
 }
@@ -303,7 +294,7 @@ enum SendBatchError {
 async fn fail_all(
     app: &App,
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     waiting: &[Notification],
     tenant: &Tenant,
 ) -> Result<(), SendBatchError> {
@@ -328,7 +319,7 @@ async fn fail_all(
         callbacks::apply_updates(app, &mut tx, &writes.updates(), app.clock.now()).await?;
     task.complete(&mut tx).await?;
     app.commit_and_notify(tx, applied.pools).await?;
-    writes.log_and_count(task, channel, app.clock.now().since(started));
+    writes.log_and_count(task, step, app.clock.now().since(started));
     Ok(())
 }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use domain::{Channel, NotificationId, NotificationStatus};
+use domain::{NotificationId, NotificationStatus};
 use queue::{PoisonMessage, TaskContext};
 use store::{attempts::AttemptEnd, notifications::StatusUpdate};
 
 use super::attempts::AttemptResult;
-use crate::{tasks, technical_failures};
+use crate::{
+    tasks::{self, Step},
+    technical_failures,
+};
 
 /// The last result of a notification.
 #[derive(Debug, Clone)]
@@ -60,7 +63,8 @@ impl PendingWrites {
     }
 
     /// Counts the results and logs failures and dead letters, once they are committed.
-    pub(super) fn log_and_count(&self, task: &TaskContext, channel: Channel, took: Duration) {
+    pub(super) fn log_and_count(&self, task: &TaskContext, step: Step, took: Duration) {
+        let channel = step.channel();
         for FinalOutcome { update, report } in &self.outcomes {
             let provider = update.sent_by.clone().unwrap_or_else(|| "none".to_owned());
             metrics::counter!(
@@ -71,7 +75,7 @@ impl PendingWrites {
             if update.status == NotificationStatus::TechnicalFailure {
                 let notification = (channel, task.leased().service_id, update.id);
                 let why = report.as_deref().or(update.problem.as_deref());
-                let pool = tasks::delivery_pool_of(task.leased(), channel);
+                let pool = tasks::delivery_pool_of(task.leased(), step);
                 technical_failures::report(task, pool, took, notification, why.unwrap_or_default());
             }
         }

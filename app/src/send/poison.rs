@@ -8,11 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Channel, NotificationId, TaskId, Timestamp};
+use domain::{NotificationId, TaskId, Timestamp};
 use queue::{NewTask, PoisonMessage, TaskContext};
 use store::Session;
 
-use crate::tasks;
+use crate::tasks::{self, Step};
 
 /// What was being done with a message when the program failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +47,13 @@ impl FailedPhase {
 /// A message, set aside from the task that it came in.
 pub(super) fn poison_message(
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     id: NotificationId,
     doing: &FailedPhase,
     now: Timestamp,
 ) -> PoisonMessage {
     PoisonMessage {
-        task: single_notification_task(task, channel, id, now),
+        task: single_notification_task(task, step, id, now),
         why: doing.in_words(id),
     }
 }
@@ -61,15 +61,15 @@ pub(super) fn poison_message(
 /// A task for one message of a batch.
 pub(super) fn single_notification_task(
     task: &TaskContext,
-    channel: Channel,
+    step: Step,
     id: NotificationId,
     now: Timestamp,
 ) -> NewTask {
     let taken = task.leased();
     NewTask {
-        pool: tasks::delivery_pool_of(taken, channel),
+        pool: tasks::delivery_pool_of(taken, step),
         attempt: taken.attempt,
-        ..tasks::redeliver(taken.service_id, channel, taken.lane, id, now)
+        ..tasks::redeliver(taken.service_id, step, taken.lane, id, now)
     }
 }
 

@@ -103,7 +103,7 @@ impl Batch<'_> {
     fn continuing_tasks(&self, rest: &Remaining) -> Vec<NewTask> {
         let not_started_after = self.delay_of_not_started();
         let now = self.app.clock.now();
-        rest.tasks(self.app, self.task, self.channel, not_started_after, now)
+        rest.tasks(self.app, self.task, self.step, not_started_after, now)
     }
 
     fn sort(&self, result: SendResult, writes: &mut PendingWrites, rest: &mut Remaining) {
@@ -128,9 +128,10 @@ impl Batch<'_> {
             }
             SendResult::Noop(_) => {}
             SendResult::NotStarted(id) => rest.not_started.push(id),
+            SendResult::Next(id, step) => rest.next_steps.entry(step).or_default().push(id),
             SendResult::LeaseLost(_) => rest.lease_lost = true,
             SendResult::Panicked(id, phase) => {
-                let poisoned = poison::poison_message(self.task, self.channel, id, &phase, now);
+                let poisoned = poison::poison_message(self.task, self.step, id, &phase, now);
                 writes.units.extend(self.held.attempts.units_not_stored(id));
                 writes.poisoned.push(poisoned);
             }
@@ -165,7 +166,7 @@ impl Batch<'_> {
         };
         self.app.send.unrecorded.remove(&writes.outcomes);
         let took = self.app.clock.now().since(self.started);
-        writes.log_and_count(self.task, self.channel, took);
+        writes.log_and_count(self.task, self.step, took);
         balance::reduce_failing(self.app, self.channel, failing).await;
         Ok(is_held)
     }
@@ -241,6 +242,8 @@ impl Batch<'_> {
             tasks: self.continuing_tasks(&rest),
             keeps: None,
         };
+        // A worker that claims the next task before this one has ended would find them in flight here.
+        self.held.claim.release(&rest.ids());
         self.commit(writes, Some(handover)).await?;
         Ok(BatchEnd::Finished)
     }

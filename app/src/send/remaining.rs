@@ -5,11 +5,14 @@ use std::{
     time::Duration,
 };
 
-use domain::{Channel, NotificationId, TaskId, Timestamp};
+use domain::{NotificationId, TaskId, Timestamp};
 use queue::{NewTask, TaskContext};
 use tracing::{info, warn};
 
-use crate::{App, tasks};
+use crate::{
+    App,
+    tasks::{self, Step},
+};
 
 /// After how long to look at notifications that another worker was sending.
 const IN_FLIGHT_ELSEWHERE_DELAY: Duration = Duration::from_secs(30);
@@ -21,6 +24,8 @@ pub(super) struct Remaining {
     retries: BTreeMap<(Duration, u32), Vec<NotificationId>>,
     reasons: BTreeMap<String, u32>,
     pub(super) not_started: Vec<NotificationId>,
+    /// Letters whose step is done, by the step that follows.
+    pub(super) next_steps: BTreeMap<Step, Vec<NotificationId>>,
     /// By how long they wait, because they are sent by another worker or may have been sent by one that died.
     waits: BTreeMap<Duration, Vec<NotificationId>>,
     pub(super) lease_lost: bool,
@@ -39,6 +44,7 @@ impl Remaining {
             retries: BTreeMap::new(),
             reasons: BTreeMap::new(),
             not_started: Vec::new(),
+            next_steps: BTreeMap::new(),
             waits,
             lease_lost: false,
             unknown_outcomes,
@@ -67,12 +73,15 @@ impl Remaining {
     /// Whether there is something that other tasks can begin with before the batch has ended.
     pub(super) fn can_be_handed_over(&self) -> bool {
         // What other workers are sending needs no haste.
-        !self.lease_lost && (!self.retries.is_empty() || !self.not_started.is_empty())
+        let has_some =
+            !self.retries.is_empty() || !self.not_started.is_empty() || !self.next_steps.is_empty();
+        !self.lease_lost && has_some
     }
 
     pub(super) fn ids(&self) -> BTreeSet<NotificationId> {
         let retries = self.retries.values().flatten();
         let others = self.not_started.iter().chain(self.waits.values().flatten());
+        let others = others.chain(self.next_steps.values().flatten());
         retries.chain(others).copied().collect()
     }
 
@@ -96,33 +105,44 @@ impl Remaining {
         &self,
         app: &App,
         task: &TaskContext,
-        channel: Channel,
+        step: Step,
         not_started_after: Duration,
         now: Timestamp,
     ) -> Vec<NewTask> {
         let leased = task.leased();
-        let continuing =
-            |ids: &[NotificationId], after: Duration, attempt: u32, unknown_outcomes: u32| {
-                let id = TaskId::generate(now, app.random());
-                let task = tasks::deliver(id, leased.service_id, channel, leased.lane, ids, now);
-                NewTask {
-                    pool: tasks::delivery_pool_of(leased, channel),
-                    attempt,
-                    ready_at: now.plus(after),
-                    payload: tasks::delivery_payload(ids, unknown_outcomes),
-                    ..task
-                }
-            };
+        let continuing = |step: Step,
+                          ids: &[NotificationId],
+                          after: Duration,
+                          attempt: u32,
+                          unknown_outcomes: u32| {
+            let id = TaskId::generate(now, app.random());
+            let task = tasks::deliver(id, leased.service_id, step, leased.lane, ids, now);
+            NewTask {
+                pool: tasks::delivery_pool_of(leased, step),
+                attempt,
+                ready_at: now.plus(after),
+                payload: tasks::delivery_payload(ids, unknown_outcomes),
+                ..task
+            }
+        };
         let retries = self.retries.iter().map(|((after, unknown_outcomes), ids)| {
-            continuing(ids, *after, leased.attempt + 1, *unknown_outcomes)
+            continuing(step, ids, *after, leased.attempt + 1, *unknown_outcomes)
         });
         let unchanged = |ids: &[NotificationId], after: Duration| {
             let unknown_outcomes = self.unknown_outcomes;
-            (!ids.is_empty()).then(|| continuing(ids, after, leased.attempt, unknown_outcomes))
+            (!ids.is_empty())
+                .then(|| continuing(step, ids, after, leased.attempt, unknown_outcomes))
         };
         let not_started = unchanged(&self.not_started, not_started_after);
         let waits = self.waits.iter();
         let waits = waits.filter_map(|(after, ids)| unchanged(ids, *after));
-        retries.chain(not_started).chain(waits).collect()
+        // A step has attempts of its own.
+        let next_steps = self.next_steps.iter();
+        let next_steps = next_steps.map(|(next, ids)| continuing(*next, ids, Duration::ZERO, 0, 0));
+        retries
+            .chain(not_started)
+            .chain(waits)
+            .chain(next_steps)
+            .collect()
     }
 }

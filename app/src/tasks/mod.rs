@@ -3,17 +3,16 @@
 
 mod payloads;
 mod retry_policies;
+mod steps;
 
-use domain::{
-    CallbackKind, Channel, JobId, KeyType, Lane, NotificationId, ServiceId, TaskId, Timestamp,
-};
+use domain::{CallbackKind, Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{LeasedTask, NewTask, Pool, SubjectRange};
 use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use payloads::{
     CallbackEvent, Callbacks, Delivery, EmailReceipts, ExpiredNotifications, FixedEndpoint,
-    JobPayload, LetterReferences, NotificationIds, PausedCallback, SmsReceipts,
+    JobPayload, LetterReferences, NotificationIds, PausedCallback, PrintRun, SmsReceipts,
 };
 pub use payloads::{
     CostThreshold, EmailEvent, EmailReceipt, LetterReceipt, LetterReceiptStatus, MessageKey,
@@ -23,10 +22,15 @@ pub(crate) use retry_policies::{
     COMPLAINT, EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry,
     retry_periodic, retry_policy,
 };
+pub(crate) use steps::Step;
 
 pub(crate) const DELIVER_EMAIL: &str = "deliver_email.v1";
 pub(crate) const DELIVER_SMS: &str = "deliver_sms.v1";
 pub(crate) const DELIVER_LETTER: &str = "deliver_letter.v1";
+pub(crate) const MAKE_LETTER_PDF: &str = "get-pdf-for-templated-letter.v1";
+pub(crate) const SCAN_FILE: &str = "scan-file.v1";
+pub(crate) const SANITISE_LETTER: &str = "sanitise-letter.v1";
+pub(crate) const COLLATE_LETTERS: &str = "collate-letter-pdfs-to-be-sent.v1";
 pub(crate) const PROCESS_JOB: &str = "process-job.v1";
 pub(crate) const PROCESS_INCOMPLETE_JOB: &str = "process-incomplete-jobs.v1";
 pub(crate) const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
@@ -70,6 +74,7 @@ pub(crate) const GENERATE_SMS_DELIVERY_STATS: &str = "generate-sms-delivery-stat
 pub(crate) const TEND_PROVIDERS: &str = "tend-providers-back-to-middle.v1";
 pub(crate) const CHECK_SENDERS: &str =
     "check-for-services-with-high-failure-rates-or-sending-to-tv-numbers.v1";
+pub(crate) const CHECK_TIME_TO_COLLATE: &str = "check-time-to-collate-letters.v1";
 pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
 /// Maximum number of notifications or receipts in one task.
@@ -80,6 +85,12 @@ const MAX_TASK_BYTES: usize = 8 << 20;
 pub(crate) const SEND_EMAIL: &str = "send-email-tasks";
 pub(crate) const SEND_SMS: &str = "send-sms-tasks";
 pub(crate) const SEND_LETTER: &str = "send-letter-tasks";
+/// Making the pages of letters from their templates.
+pub(crate) const CREATE_LETTERS_PDF: &str = "create-letters-pdf-tasks";
+/// Scanning supplied PDFs for viruses.
+pub(crate) const ANTIVIRUS: &str = "antivirus-tasks";
+/// Checking supplied PDFs.
+pub(crate) const SANITISE_LETTERS: &str = "sanitise-letter-tasks";
 /// Rows of jobs.
 pub(crate) const JOBS: &str = "job-tasks";
 /// Receipts of text messages.
@@ -111,6 +122,18 @@ pub const POOLS: &[Pool] = &[
     },
     Pool {
         name: SEND_LETTER,
+        workers: 2,
+    },
+    Pool {
+        name: CREATE_LETTERS_PDF,
+        workers: 2,
+    },
+    Pool {
+        name: ANTIVIRUS,
+        workers: 2,
+    },
+    Pool {
+        name: SANITISE_LETTERS,
         workers: 2,
     },
     Pool {
@@ -151,29 +174,12 @@ pub const POOLS: &[Pool] = &[
     },
 ];
 
-/// Returns the pool that sends notifications of a channel.
-pub(crate) const fn delivery_pool(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Email => SEND_EMAIL,
-        Channel::Sms => SEND_SMS,
-        Channel::Letter => SEND_LETTER,
-    }
-}
-
-/// Returns the pool that sends notifications of a channel with this type of key (`docs/spec/workers.md` §6, §10).
-pub(crate) fn delivery_pool_for(channel: Channel, key_type: KeyType) -> &'static str {
-    match key_type {
-        KeyType::Test => RESEARCH_MODE,
-        KeyType::Normal | KeyType::Team => delivery_pool(channel),
-    }
-}
-
 /// Returns the pool of the tasks that continue a delivery task: its own.
-pub(crate) fn delivery_pool_of(task: &LeasedTask, channel: Channel) -> &'static str {
+pub(crate) fn delivery_pool_of(task: &LeasedTask, step: Step) -> &'static str {
     if task.pool == RESEARCH_MODE {
         RESEARCH_MODE
     } else {
-        delivery_pool(channel)
+        step.pool()
     }
 }
 
@@ -196,20 +202,15 @@ pub(crate) fn delivery_batches(
     batches
 }
 
-/// Returns a task that sends these notifications of a service.
+/// Returns a task that does a step of the delivery of these notifications of a service.
 pub(crate) fn deliver(
     id: TaskId,
     service_id: ServiceId,
-    channel: Channel,
+    step: Step,
     lane: Lane,
     ids: &[NotificationId],
     now: Timestamp,
 ) -> NewTask {
-    let kind = match channel {
-        Channel::Email => DELIVER_EMAIL,
-        Channel::Sms => DELIVER_SMS,
-        Channel::Letter => DELIVER_LETTER,
-    };
     let delivery = Delivery {
         ids: ids.to_vec(),
         unknown_outcomes: 0,
@@ -218,20 +219,20 @@ pub(crate) fn deliver(
         subjects: SubjectRange::of(ids.iter().copied()),
         ..new(
             id,
-            delivery_pool(channel),
+            step.pool(),
             lane,
             service_id,
-            kind,
+            step.kind(),
             &delivery,
             now,
         )
     }
 }
 
-/// Returns a task that sends a notification which no task names.
+/// Returns a task that does a step of the delivery of a notification which no task names.
 pub(crate) fn redeliver(
     service: ServiceId,
-    channel: Channel,
+    step: Step,
     lane: Lane,
     id: NotificationId,
     now: Timestamp,
@@ -239,7 +240,7 @@ pub(crate) fn redeliver(
     // One id for each notification: of two audits that find it at the same time, one enqueues it. Two tasks that name
     // one notification might send it twice.
     let task = redelivery_task_id(id);
-    deliver(task, service, channel, lane, &[id], now)
+    deliver(task, service, step, lane, &[id], now)
 }
 
 /// Returns the payload of a delivery task.
@@ -397,6 +398,21 @@ pub(crate) fn returned_letters(id: TaskId, references: Vec<String>, now: Timesta
     )
 }
 
+/// Returns a task that claims the letters of a print run and hands them over. Its id is a function of the deadline, so a run
+/// that is in the queue is not enqueued a second time.
+pub(crate) fn collate_letters(deadline: Timestamp, now: Timestamp) -> NewTask {
+    let name = format!("{COLLATE_LETTERS} {deadline}");
+    new(
+        Uuid::new_v5(&Uuid::nil(), name.as_bytes()).into(),
+        PERIODIC,
+        Lane::Normal,
+        Uuid::nil().into(),
+        COLLATE_LETTERS,
+        &PrintRun { deadline },
+        now,
+    )
+}
+
 /// Returns a task that writes the rows of a job.
 pub(crate) fn process_job(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
     of_job(PROCESS_JOB, "process", service, job, now)
@@ -506,7 +522,7 @@ mod tests {
         let again = |message: u128, at: i64| {
             let message = NotificationId::from_uuid(Uuid::from_u128(message));
             let (service, now) = (Uuid::nil().into(), Timestamp::from_unix_seconds(at));
-            redeliver(service, Channel::Sms, Lane::Normal, message, now).id
+            redeliver(service, Step::Sms, Lane::Normal, message, now).id
         };
         assert_eq!(again(1, 0), again(1, 5));
         assert_ne!(again(1, 0), again(2, 0));

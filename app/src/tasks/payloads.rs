@@ -92,6 +92,12 @@ pub(crate) struct LetterReferences {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PrintRun {
+    /// Letters created before it are printed.
+    pub(crate) deadline: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JobPayload {
     pub(crate) job: JobId,
 }

@@ -77,6 +77,9 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
     daily(4, 0, tasks::REMOVE_JOB_FILES),
     daily(4, 20, tasks::DELETE_CALLBACK_ATTEMPTS),
+    // One of them is within the window of local time, in winter the second and in summer the first.
+    daily(16, 50, tasks::CHECK_TIME_TO_COLLATE),
+    daily(17, 50, tasks::CHECK_TIME_TO_COLLATE),
     // After the deletions of the night.
     daily(5, 10, tasks::AUDIT_STORAGE),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
@@ -204,7 +207,16 @@ mod tests {
         }
     }
 
-    /// Returns how often each entry is enqueued by a clock that wakes at each of these minutes.
+    /// Returns how many entries each kind has.
+    fn entries() -> BTreeMap<&'static str, i64> {
+        let mut entries = BTreeMap::new();
+        for entry in SCHEDULE {
+            *entries.entry(entry.kind).or_default() += 1;
+        }
+        entries
+    }
+
+    /// Returns how often each kind is enqueued by a clock that wakes at each of these minutes.
     fn fired(mut after: i64, wakes: impl Iterator<Item = i64>) -> BTreeMap<&'static str, i64> {
         let mut fired = BTreeMap::new();
         for minute in wakes {
@@ -224,7 +236,7 @@ mod tests {
             for entry in SCHEDULE {
                 let times = match entry.when {
                     When::Every(minutes) => 24 * 60 / minutes,
-                    When::Daily(..) => 1,
+                    When::Daily(..) => entries()[entry.kind],
                 };
                 assert_eq!(fired[entry.kind], times, "{} on {day}", entry.kind);
             }
@@ -240,7 +252,11 @@ mod tests {
             let each_minute = matches!(entry.when, When::Every(1));
             assert_eq!(
                 fired[entry.kind],
-                if each_minute { 2 } else { 1 },
+                if each_minute {
+                    2
+                } else {
+                    entries()[entry.kind]
+                },
                 "{}",
                 entry.kind
             );

@@ -6,13 +6,21 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use domain::{Channel, KeyType, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
-use store::{notifications::StatusUpdate, tasks::SubjectRange};
+use store::{
+    notifications::{StatusUpdate, StuckNotification},
+    tasks::SubjectRange,
+};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{App, audit, callbacks, send::poison::list_poisoned, tasks, technical_failures};
+use crate::{
+    App, audit, callbacks,
+    send::poison::list_poisoned,
+    tasks::{self, Step},
+    technical_failures,
+};
 
 /// A notification that has waited longer than this without a task is enqueued again.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
@@ -27,8 +35,8 @@ const TIMED_OUT: &str = "nothing was heard of it for three days";
 /// Notifications in one transaction.
 const BATCH_SIZE: u32 = 1000;
 
-/// Statuses that wait for a worker. Letters supplied as PDF first wait for a virus scan, which is a step of the same
-/// task.
+/// Statuses that wait for a worker. Letters supplied as PDF first wait for a virus scan. A letter that waits for the print
+/// run, or is in a batch of one, is not looked for.
 const WAITING_STATUSES: &[NotificationStatus] = &[
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
@@ -85,7 +93,7 @@ async fn replay_for_service(
 async fn enqueue_again(
     app: &App,
     service: ServiceId,
-    mut stuck: Vec<Stuck>,
+    mut stuck: Vec<StuckNotification>,
 ) -> Result<u64, store::Error> {
     if stuck.is_empty() {
         return Ok(0);
@@ -98,9 +106,16 @@ async fn enqueue_again(
     if stuck.is_empty() {
         return Ok(0);
     }
-    let deliver = |one: &Stuck| NewTask {
-        pool: tasks::delivery_pool_for(one.channel, one.key_type),
-        ..tasks::redeliver(service, one.channel, Lane::Normal, one.id, now)
+    let deliver = |one: &StuckNotification| {
+        let step = if one.is_claimed {
+            Step::Print
+        } else {
+            Step::first(one.channel, one.status)
+        };
+        NewTask {
+            pool: step.pool_for(one.key_type),
+            ..tasks::redeliver(service, step, Lane::Normal, one.id, now)
+        }
     };
     let again: Vec<NewTask> = stuck.iter().map(deliver).collect();
     let pools: BTreeSet<&'static str> = again.iter().map(|task| task.pool).collect();
@@ -109,13 +124,6 @@ async fn enqueue_again(
         .await?;
     warn!(service.id = %service, "{} messages waited without a task and were put back in the queue", stuck.len());
     Ok(stuck.len() as u64)
-}
-
-/// A notification that waits, or whose provider has not reported.
-struct Stuck {
-    id: NotificationId,
-    channel: Channel,
-    key_type: KeyType,
 }
 
 /// Pages through the notifications of a service that are still in one of these statuses, oldest first, reading each
@@ -145,7 +153,7 @@ impl<'a> StuckNotifications<'a> {
         }
     }
 
-    async fn next_page(&mut self, app: &App) -> Result<Vec<Stuck>, store::Error> {
+    async fn next_page(&mut self, app: &App) -> Result<Vec<StuckNotification>, store::Error> {
         let found = store::notifications::list_stuck(
             &mut app.read().await?,
             self.service,
@@ -155,17 +163,10 @@ impl<'a> StuckNotifications<'a> {
             BATCH_SIZE,
         )
         .await?;
-        if let Some((id, _, _, created_at)) = found.last() {
-            self.after = (*created_at, *id);
+        if let Some(last) = found.last() {
+            self.after = (last.created_at, last.id);
         }
-        Ok(found
-            .into_iter()
-            .map(|(id, channel, key_type, _)| Stuck {
-                id,
-                channel,
-                key_type,
-            })
-            .collect())
+        Ok(found)
     }
 }
 
@@ -245,7 +246,7 @@ async fn fail_stuck(
         app.commit_and_notify(tx, applied.pools).await?;
         if next == NotificationStatus::TechnicalFailure {
             let took = app.clock.now().since(started);
-            for Stuck { id, channel, .. } in found {
+            for StuckNotification { id, channel, .. } in found {
                 let pool = tasks::PERIODIC;
                 technical_failures::report(task, pool, took, (channel, service, id), TIMED_OUT);
             }

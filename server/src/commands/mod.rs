@@ -9,9 +9,11 @@ mod guest;
 mod job;
 mod key;
 mod keyring;
+mod letters;
 mod migrate;
 mod organisation;
 mod output;
+mod print_runs;
 mod provider;
 mod queue;
 mod read_file;
@@ -154,6 +156,9 @@ enum Command {
     /// List recipients to whom nothing is sent; add and remove them
     #[command(subcommand)]
     Suppression(suppression::Suppression),
+    /// Start and list the print runs of letters
+    #[command(subcommand)]
+    Letters(letters::Letters),
     /// Show the task queue; show and replay dead letters
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -270,6 +275,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::User(user) => user.run(&context).await?,
         Command::Callback(callback) => callback.run(&context).await?,
         Command::Provider(provider) => provider.run(&context).await?,
+        Command::Letters(letters) => letters.run(&context).await?,
         Command::Queue(queue) => queue.run(&context).await?,
         Command::Sink(sink) => sink.run(&context).await?,
         Command::Keyring(keyring) => keyring.run(&context).await?,

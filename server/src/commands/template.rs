@@ -69,6 +69,44 @@ pub(super) struct TextArgs {
     /// normal or priority; priority messages, such as login codes, are sent first
     #[arg(long, value_name = "LANE", value_parser = lane)]
     process_type: Option<Lane>,
+    #[command(flatten)]
+    options: OptionArgs,
+}
+
+#[derive(Debug, Args)]
+struct OptionArgs {
+    /// Whether e-mails have a link to unsubscribe
+    #[arg(long, value_name = "BOOL")]
+    unsubscribe_link: Option<bool>,
+    /// Postage of letters: first, second or economy; the address decides abroad
+    #[arg(long, value_name = "CLASS")]
+    postage: Option<String>,
+    /// Contact block of letters, by id
+    #[arg(long, value_name = "ID")]
+    contact_block: Option<String>,
+    /// Welsh heading of letters
+    #[arg(long, value_name = "TEXT", requires = "welsh_content")]
+    welsh_subject: Option<String>,
+    /// Welsh content of letters
+    #[arg(long, value_name = "TEXT", requires = "welsh_subject")]
+    welsh_content: Option<String>,
+}
+
+impl OptionArgs {
+    /// Adds the options that were given to the body of a request.
+    fn add_to(&self, body: &mut Value) {
+        let given = [
+            ("has_unsubscribe_link", json!(self.unsubscribe_link)),
+            ("postage", json!(self.postage)),
+            ("reply_to", json!(self.contact_block)),
+            ("letter_welsh_subject", json!(self.welsh_subject)),
+            ("letter_welsh_content", json!(self.welsh_content)),
+        ];
+        // Null would remove what there is.
+        for (name, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
+            body[name] = value;
+        }
+    }
 }
 
 impl TextArgs {
@@ -132,10 +170,11 @@ impl Template {
                 let Some(text_content) = text.content()? else {
                     bail!("give the content of the template with --content or --file")
                 };
-                let body = without_nulls(json!({
+                let mut body = without_nulls(json!({
                     "template_type": channel, "name": name, "subject": text.subject, "content": text_content,
                     "process_type": text.process_type,
                 }));
+                text.options.add_to(&mut body);
                 let created = client
                     .post(&format!("/service/{id}/template"), &body)
                     .await?;
@@ -153,13 +192,14 @@ impl Template {
                 let or_before = |new: Option<String>, member: &str| {
                     new.map_or_else(|| before[member].clone(), Value::from)
                 };
-                let body = without_nulls(json!({
+                let mut body = without_nulls(json!({
                     "template_type": before["template_type"],
                     "name": or_before(name, "name"),
                     "subject": or_before(text.subject.clone(), "subject"),
                     "content": or_before(text.content()?, "content"),
                     "process_type": or_before(text.process_type.map(|lane| lane.to_string()), "process_type"),
                 }));
+                text.options.add_to(&mut body);
                 let path = format!("/service/{id}/template/{}", id_of(&before)?);
                 print_done(
                     context,

@@ -345,8 +345,14 @@ pub struct Workers {
     pub send_email_tasks: u32,
     /// Delivery of text messages, up to a hundred in a task.
     pub send_sms_tasks: u32,
-    /// Delivery of letters.
+    /// Handing letters to their print provider, once a print run has claimed them.
     pub send_letter_tasks: u32,
+    /// Making the pages of letters from their templates.
+    pub create_letters_pdf_tasks: u32,
+    /// Scanning letters that are supplied as PDF for viruses.
+    pub antivirus_tasks: u32,
+    /// Checking letters that are supplied as PDF.
+    pub sanitise_letter_tasks: u32,
     /// Jobs whose rows are being stored. Raise it if many services send large jobs at the same time.
     pub job_tasks: u32,
     /// Delivery receipts of text messages. A task is a batch of up to a hundred.
@@ -374,6 +380,9 @@ impl Default for Workers {
             send_email_tasks: 4,
             send_sms_tasks: 4,
             send_letter_tasks: 2,
+            create_letters_pdf_tasks: 2,
+            antivirus_tasks: 2,
+            sanitise_letter_tasks: 2,
             job_tasks: 4,
             sms_callbacks: 2,
             ses_callbacks: 2,
@@ -404,6 +413,9 @@ impl Workers {
             "send-email-tasks" => self.send_email_tasks,
             "send-sms-tasks" => self.send_sms_tasks,
             "send-letter-tasks" => self.send_letter_tasks,
+            "create-letters-pdf-tasks" => self.create_letters_pdf_tasks,
+            "antivirus-tasks" => self.antivirus_tasks,
+            "sanitise-letter-tasks" => self.sanitise_letter_tasks,
             "job-tasks" => self.job_tasks,
             "sms-callbacks" => self.sms_callbacks,
             "ses-callbacks" => self.ses_callbacks,
@@ -512,6 +524,9 @@ mod tests {
             send_email_tasks: 91,
             send_sms_tasks: 92,
             send_letter_tasks: 93,
+            create_letters_pdf_tasks: 102,
+            antivirus_tasks: 103,
+            sanitise_letter_tasks: 104,
             job_tasks: 94,
             research_mode_tasks: 95,
             periodic_tasks: 96,

@@ -28,9 +28,10 @@ pub async fn cancel_rows(tx: &mut Tx, origin: &JobOrigin, at: Timestamp) -> Resu
         .collect();
     let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];
     let sql = format!(
-        // A provider that may have a letter already will print it, so it cannot be cancelled.
+        // A letter that a print run has claimed, or that a provider may have, will be printed, so it cannot be cancelled.
         "UPDATE notifications SET status = $4, updated_at = $5, billable_units = 0 \
-         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND sent_by IS NULL AND status IN ({})",
+         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND sent_by IS NULL AND print_deadline IS NULL \
+         AND status IN ({})",
         parameters(args.len() + 1, from.len())
     );
     args.extend(from.into_iter().map(Arg::from));

@@ -87,6 +87,8 @@ pub struct Notification {
     pub sent_by: Option<String>,
     /// Why it failed, if known.
     pub problem: Option<String>,
+    /// Deadline of the print run that has claimed this letter.
+    pub print_deadline: Option<Timestamp>,
 }
 
 impl Notification {
@@ -104,7 +106,7 @@ impl Notification {
 const COLUMNS: &str = "id, service_id, job_id, job_row_number, template_id, template_version, key_type, \
                        notification_type, status, sealed, client_reference, reply_to_text, international, \
                        phone_prefix, rate_multiplier, billable_units, postage, reference, documents, created_by, created_at, \
-                       sent_at, updated_at, sent_by, problem";
+                       sent_at, updated_at, sent_by, problem, print_deadline";
 
 /// Returns a notification of a service.
 pub async fn find(
@@ -312,9 +314,27 @@ async fn list_matching(
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
+/// Notification that waits, or whose provider has not reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StuckNotification {
+    /// Id of the notification.
+    pub id: NotificationId,
+    /// Channel that it is sent through.
+    pub channel: Channel,
+    /// Type of the key that it was sent with.
+    pub key_type: KeyType,
+    /// Current status.
+    pub status: NotificationStatus,
+    /// Whether a print run has claimed it.
+    pub is_claimed: bool,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
 /// Returns up to `count` notifications of a service that are of these channels, were accepted between the two times,
 /// and are still in one of these statuses, oldest first. The first time may be that of a notification found before,
-/// together with its id; then the list continues after it.
+/// together with its id; then the list continues after it. Letters that wait for a print run, or that are in a batch of one,
+/// are left out.
 pub async fn list_stuck(
     session: &mut Session,
     service: ServiceId,
@@ -322,12 +342,15 @@ pub async fn list_stuck(
     statuses: &[NotificationStatus],
     ((after, last), before): ((Timestamp, NotificationId), Timestamp),
     count: u32,
-) -> Result<Vec<(NotificationId, Channel, KeyType, Timestamp)>, Error> {
+) -> Result<Vec<StuckNotification>, Error> {
     session.allow_long_statements();
     let mut args = args![service, after, before, count, last];
     let sql = format!(
-        "SELECT id, notification_type, key_type, created_at FROM notifications WHERE service_id = $1 AND created_at >= $2 \
+        "SELECT id, notification_type, key_type, status, print_deadline, created_at FROM notifications \
+         WHERE service_id = $1 AND created_at >= $2 \
          AND (created_at, id) > ($2, $5) AND created_at < $3 AND notification_type IN ({}) AND status IN ({}) \
+         AND to_print_at IS NULL AND (print_deadline IS NULL OR NOT EXISTS \
+         (SELECT 1 FROM print_batch_letters WHERE notification_id = notifications.id)) \
          ORDER BY created_at, id LIMIT $4",
         parameters(args.len() + 1, channels.len()),
         parameters(args.len() + 1 + channels.len(), statuses.len())
@@ -339,9 +362,15 @@ pub async fn list_stuck(
         .await?
         .iter()
         .map(|row| {
-            let channel = row.parse("notifications", "notification_type")?;
-            let key_type = row.parse("notifications", "key_type")?;
-            Ok((row.get("id")?, channel, key_type, row.get("created_at")?))
+            let claimed: Option<Timestamp> = row.get("print_deadline")?;
+            Ok(StuckNotification {
+                id: row.get("id")?,
+                channel: row.parse("notifications", "notification_type")?,
+                key_type: row.parse("notifications", "key_type")?,
+                status: row.parse("notifications", "status")?,
+                is_claimed: claimed.is_some(),
+                created_at: row.get("created_at")?,
+            })
         })
         .collect()
 }
@@ -373,6 +402,7 @@ fn parse_notification(row: &Row) -> Result<Notification, Error> {
         sent_at: row.get("sent_at")?,
         updated_at: row.get("updated_at")?,
         sent_by: row.get("sent_by")?,
+        print_deadline: row.get("print_deadline")?,
         problem: row.get("problem")?,
     })
 }

@@ -157,15 +157,25 @@ fn same_status_statement(
             update.problem.as_deref(),
         ]);
     }
-    // A provider recorded in `sent_by` may have the notification already.
     let condition = match next {
-        NotificationStatus::Cancelled => "AND notifications.sent_by IS NULL",
+        // A provider recorded in `sent_by` may have the notification already, and a print run that has claimed a letter will
+        // hand it over.
+        NotificationStatus::Cancelled => {
+            "AND notifications.sent_by IS NULL AND notifications.print_deadline IS NULL"
+        }
+        _ => "",
+    };
+    let waits = match next {
+        // Only a letter becomes `created` later, once its PDF is checked: from now on it waits for the print run.
+        NotificationStatus::Created => {
+            "to_print_at = CASE WHEN notifications.key_type = 'normal' THEN notifications.created_at END,"
+        }
         _ => "",
     };
     let sql = format!(
         // A receipt knows nothing of the sending, and must not clear it.
         "WITH learnt (id, sent_at, sent_by, reference, billable_units, problem) AS (VALUES {}) \
-         UPDATE notifications SET status = $1, updated_at = $2, \
+         UPDATE notifications SET status = $1, updated_at = $2, {waits} \
          sent_at = COALESCE(learnt.sent_at, notifications.sent_at), \
          sent_by = COALESCE(learnt.sent_by, notifications.sent_by), \
          reference = COALESCE(learnt.reference, notifications.reference), \

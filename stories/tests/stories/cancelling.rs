@@ -18,8 +18,7 @@ const LETTERS: Pool = Pool {
 };
 /// Delay until a letter that was not accepted is retried.
 const RETRY: Duration = Duration::from_secs(301);
-const STILL_PROCESSING: &str =
-    "We are still processing these letters, please try again in 5 minutes.";
+const TOO_LATE: &str = "It’s too late to cancel sending, these letters have already been sent.";
 
 async fn change(world: &World, service: &TestService, job: &str, how: &str) -> TestResponse {
     let path = format!("/service/{}/job/{job}/{how}", service.id);
@@ -391,9 +390,8 @@ async fn cancel_letter(world: &World, service: &TestService, id: &str) -> TestRe
 
 async fn assert_cannot_be_cancelled(world: &World, service: &TestService, id: &str) {
     let refused = cancel_letter(world, service, id).await;
-    let why = "We could not cancel this letter. Letter status: created";
-    assert_eq!(refused.status, 400, "{}", refused.text);
-    assert!(refused.message().starts_with(why), "{}", refused.text);
+    let why = "It’s too late to cancel this letter. Printing started today at 5.30pm";
+    assert_eq!((refused.status.as_u16(), refused.message()), (400, why));
 }
 
 async fn kept_status(world: &World, service: &TestService, id: &str) -> String {
@@ -412,7 +410,7 @@ async fn a_letter_whose_printer_did_not_respond_cannot_be_cancelled() {
         .letter
         .queue_behaviours([Behaviour::AcceptSilently, Behaviour::BeUnavailable]);
     let id = post_letter(&world, &service, letter).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     for _ in 0..2 {
         assert_cannot_be_cancelled(&world, &service, &id).await;
         assert_eq!(spent(&world, &service, Allowance::Letter).await, 1);
@@ -426,17 +424,17 @@ async fn a_letter_whose_printer_did_not_respond_cannot_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_letter_that_never_reached_its_printer_can_be_cancelled() {
+async fn a_claimed_letter_whose_printer_was_away_cannot_be_cancelled() {
     let world = World::new().await;
     let (service, letter) = service_with_letters(&world).await;
     world.letter.queue_behaviours([Behaviour::BeUnavailable]);
     let id = post_letter(&world, &service, letter).await;
-    world.run_tasks().await;
-    assert_eq!(cancel_letter(&world, &service, &id).await.status, 200);
-    assert_eq!(spent(&world, &service, Allowance::Letter).await, 0);
+    world.print_letters().await;
+    assert_cannot_be_cancelled(&world, &service, &id).await;
+    assert_eq!(spent(&world, &service, Allowance::Letter).await, 1);
     world.advance(RETRY);
     world.run_tasks().await;
-    assert_eq!(world.letter.accepted().len(), 0);
+    assert_eq!(world.letter.accepted().len(), 1);
 }
 
 #[tokio::test]
@@ -446,6 +444,7 @@ async fn a_letter_whose_worker_died_while_sending_cannot_be_cancelled() {
     let gate = Arc::new(Gate::default());
     world.letter.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let id = post_letter(&world, &service, letter).await;
+    world.claim_letters().await;
     let task = take(&world, LETTERS.name, false).await;
     tokio::select! {
         _ = world.app.handle(&task) => panic!("the printer has not answered"),
@@ -470,13 +469,13 @@ async fn a_letter_job_with_one_letter_at_the_printer_cannot_be_cancelled() {
         let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada");
     }
     let job = world.job(service.id, letter, file).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     world.advance(Duration::from_secs(61));
     world.run_schedule().await;
     let refused = change(&world, &service, &job, "cancel-letter-job").await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
-        (400, STILL_PROCESSING)
+        (400, TOO_LATE)
     );
     let status = world.job_status(service.id, &job).await;
     assert_eq!(count(&status, "created"), 3, "none is cancelled");

@@ -138,7 +138,7 @@ async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
     let template = template(&world, &service, "Dear ((name))\n\n* one\n* two").await;
     let id = post_letter(&world, &service.normal, template).await;
     assert_eq!(pages(&world, &service, id).await.status, 400);
-    world.run_tasks().await;
+    world.print_letters().await;
 
     let row = kept(&world, &service, id).await;
     let handed = world.letter.accepted();
@@ -165,7 +165,7 @@ async fn a_letter_is_delivered_when_its_printer_never_reports() {
     world.letter.set_reports_delivery(false);
     let template = template(&world, &service, "Dear ((name))").await;
     let id = post_letter(&world, &service.normal, template).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         kept(&world, &service, id).await.status,
         NotificationStatus::Delivered
@@ -180,7 +180,7 @@ async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
     let made = post_letter(&world, &service.test, template).await;
     let given = post_pdf(&world, &service.test, &pdf(2, "given")).await;
     let bad = post_pdf(&world, &service.test, b"no pdf").await;
-    world.run_tasks().await;
+    world.print_letters().await;
     for id in [made, given] {
         let row = kept(&world, &service, id).await;
         assert_eq!(row.status, NotificationStatus::Delivered);
@@ -200,7 +200,7 @@ async fn a_precompiled_letter_is_scanned_and_sent_as_the_printer_takes_it() {
     let service = service(&world).await;
     let given = pdf(3, "three pages");
     let id = post_pdf(&world, &service.normal, &given).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     let row = kept(&world, &service, id).await;
     assert_eq!(
         (row.status, row.billable_units),
@@ -264,7 +264,7 @@ async fn a_precompiled_letter_waits_for_the_scanner() {
     );
     world.scanner.set_unavailable(false);
     world.advance(RETRY);
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         kept(&world, &service, id).await.status,
         NotificationStatus::Sending
@@ -284,7 +284,7 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
     ]);
     let made = post_letter(&world, &service.normal, template).await;
     let given = post_pdf(&world, &service.normal, &pdf(1, "again")).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         kept(&world, &service, made).await.status,
         NotificationStatus::Created
@@ -332,26 +332,29 @@ async fn a_letter_that_cannot_be_printed_fails_with_a_reason() {
     let wide = post(&world, &service.normal, &body).await;
     world.letter.queue_behaviours([Behaviour::RejectRecipient]);
     let refused = post_letter(&world, &service.normal, short).await;
-    world.run_tasks().await;
-    for (id, status, words) in [
+    world.print_letters().await;
+    for (id, status, sheets, words) in [
         (
             long,
             NotificationStatus::ValidationFailed,
+            0,
             "at most 10 can be sent",
         ),
         (
             wide,
             NotificationStatus::TechnicalFailure,
+            0,
             "address does not fit",
         ),
         (
             refused,
             NotificationStatus::TechnicalFailure,
+            1,
             "no such recipient",
         ),
     ] {
         let row = kept(&world, &service, id).await;
-        assert_eq!((row.status, row.billable_units), (status, 0));
+        assert_eq!((row.status, row.billable_units), (status, sheets));
         let problem = row.problem.unwrap();
         assert!(problem.contains(words), "{problem}");
     }

@@ -304,7 +304,7 @@ async fn a_letter_whose_scan_panics_is_a_dead_letter_that_was_not_sent() {
     };
     let good = [post("one").await, post("two").await];
     let bad = post(FakeScanner::PANIC).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     for id in good {
         let letter = letter_delivery::kept(&world, &service, id).await;
         assert_eq!(letter.status, NotificationStatus::Sending);

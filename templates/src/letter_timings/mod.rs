@@ -2,17 +2,17 @@
 //!
 //! They are computed in London's local time and returned in UTC.
 
-mod cancelling;
+mod deadline;
 mod london;
 mod working_days;
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use domain::Postage;
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 
-pub use cancelling::printing_started;
+pub use deadline::{deadline_of, last_deadline, print_day, printing_started};
 pub use london::{InvalidTime, from_london, set_hour, to_london, utc_from_text};
 pub use working_days::{Calendar, Division, is_bank_holiday};
 
@@ -21,9 +21,6 @@ const PRINT_HOUR: i8 = 15;
 
 /// Hour by which letters are delivered.
 const DELIVERY_HOUR: i8 = 16;
-
-/// From 17:30, this long before midnight, an upload belongs to the next day.
-const BEFORE_MIDNIGHT_MINUTES: i64 = 6 * 60 + 30;
 
 /// Returns the minimum and maximum number of working days in the post, not counting the day of posting.
 pub fn days_in_transit(postage: Postage) -> (u16, u16) {
@@ -59,9 +56,8 @@ impl Timings {
     /// Returns the timings of a letter uploaded at this moment (`docs/spec/templates.md` §12.2).
     pub fn of(upload: Timestamp, postage: Postage) -> Self {
         let uploaded = to_london(upload).datetime();
-        // Added to the local time, so that a clock change during the interval has no effect.
-        let handed_over = uploaded.saturating_add(BEFORE_MIDNIGHT_MINUTES.minutes());
-        let print_day = Calendar::Dvla.next_working_day(handed_over.date());
+        // Handed over in the evening, printed on the working day after.
+        let print_day = Calendar::Dvla.next_working_day(print_day(upload));
         let delivery = Delivery::of(print_day, postage);
         let on = |day: Date, hour| {
             // The seconds of the upload are kept in every result, as the contract requires.

@@ -29,7 +29,7 @@ async fn the_rows_of_a_request_become_letters_too() {
     let letter = template(&world, &service, "").await;
     let made = bulk(&world, &service.normal, &order(letter, 4)).await;
     assert_eq!(made.status, 201, "{}", made.json);
-    world.run_tasks().await;
+    world.print_letters().await;
     let path = format!("/v2/jobs/{}", made.json["id"].as_str().unwrap());
     let done = world.get(&service.normal, &path).await.json;
     assert_eq!(

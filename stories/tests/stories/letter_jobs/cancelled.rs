@@ -102,6 +102,7 @@ async fn a_letter_job_cannot_be_cancelled_after_printing_or_the_deadline() {
     let letter = template(&world, &service, "").await;
     world.letter.queue_behaviours([Behaviour::Accept]);
     let one_is_printed = waiting_job(&world, &service, letter, people(3)).await;
+    world.print_letters().await;
     let evening = waiting_job(&world, &service, letter, people(2)).await;
     let refused = cancel(&world, &service, &one_is_printed).await;
     assert_eq!(
@@ -160,14 +161,14 @@ async fn sending_and_cancelling_a_letter_exclude_each_other() {
     let meanwhile = async {
         gate.arrived.notified().await;
         let refused = cancel(&world, &service, &job).await;
-        assert_eq!(refused.message(), STILL_PROCESSING);
+        assert_eq!(refused.message(), TOO_LATE);
         let path = format!("/service/{}/notifications/{id}/cancel", service.id);
         let refused = world.internal_request("POST", &path, "").await;
-        let why = "We could not cancel this letter. Letter status: created";
-        assert!(refused.message().starts_with(why), "{}", refused.json);
+        let why = "It’s too late to cancel this letter. Printing started today at 5.30pm";
+        assert_eq!(refused.message(), why);
         gate.open.notify_one();
     };
-    tokio::join!(world.run_tasks(), meanwhile);
+    tokio::join!(world.print_letters(), meanwhile);
     assert_eq!(cancel(&world, &service, &job).await.message(), TOO_LATE);
     assert_eq!(
         standing(&world, &service, &job).await.1,

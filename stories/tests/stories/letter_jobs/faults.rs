@@ -33,7 +33,7 @@ async fn a_letter_job_resumes_where_it_stopped() {
 
     let world = world.restarted().await;
     world.advance(Duration::from_secs(31));
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &job).await,
         stands("finished", &[("sending", 23)])
@@ -49,6 +49,7 @@ async fn two_workers_with_one_letter_job_make_and_print_each_letter_once() {
     let letter = template(&world, &service, "").await;
     let job = world.job(service.id, letter, people(20)).await;
     four_workers_meet(&world, &service, std::slice::from_ref(&job)).await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &job).await,
         stands("finished", &[("sending", 20)])
@@ -81,7 +82,7 @@ async fn a_letter_that_cannot_be_printed_fails_alone() {
         let _ = writeln!(file, "Ada,{street},sw1a1aa,Ada,{story}");
     }
     let job = world.job(service.id, letter, file).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     let expected = [
         ("sending", 2),
         ("technical-failure", 1),
@@ -123,9 +124,10 @@ async fn letters_without_a_task_are_requeued_after_an_hour() {
     let letter = template(&world, &service, "").await;
     let job = world.job(service.id, letter, people(3)).await;
     world.runner().drain(&[JOBS]).await;
-    assert_eq!(lose_tasks(&world, "send-letter-tasks").await, 1);
+    assert_eq!(lose_tasks(&world, "create-letters-pdf-tasks").await, 1);
     world.advance(Duration::from_mins(75));
     world.run_schedule().await;
+    world.print_letters().await;
     let found = world.job_status(service.id, &job).await;
     assert_eq!(count(&found, "sending"), 3);
     assert_eq!(world.letter.accepted().len(), 3);
@@ -137,11 +139,12 @@ async fn a_missing_letter_of_a_job_is_recreated_with_its_id() {
     let service = service(&world).await;
     let letter = template(&world, &service, "").await;
     let job = world.job(service.id, letter, people(4)).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     let lost = origin(&world, &service, &job).await.row(2);
     lose_rows(&world, &[lost]).await;
     world.advance(Duration::from_mins(30));
     world.run_schedule().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &job).await,
         stands("finished all notifications created", &[("sending", 4)])

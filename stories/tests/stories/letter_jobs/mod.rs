@@ -158,5 +158,5 @@ async fn count_rows(world: &World) {
 async fn print_the_rest(world: &World) {
     world.letter.reset_behaviour();
     world.advance(RETRY);
-    world.run_tasks().await;
+    world.print_letters().await;
 }

@@ -29,7 +29,7 @@ async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
         );
     }
     let job = world.job(service.id, letter, file).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &job).await,
         stands("finished", &[("sending", 12)])
@@ -93,7 +93,7 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
     let letter = template(&world, &service, "").await;
     let last_lines = ["France", "japan", "sw1a1aa", "bfpo 61", "JE2 3AB"];
     let job = world.job(service.id, letter, people_in(&last_lines)).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     let origin = origin(&world, &service, &job).await;
     for (row, (postage, last_line)) in (0..).zip([
         (Postage::Europe, "France"),
@@ -197,7 +197,7 @@ async fn a_row_with_an_address_no_longer_valid_costs_no_quota() {
     app::manage::services::update(&world.app, service.id, change)
         .await
         .unwrap();
-    world.run_tasks().await;
+    world.print_letters().await;
     let expected = [("sending", 1), ("validation-failed", 2)];
     assert_eq!(
         standing(&world, &service, &job).await,
@@ -240,7 +240,7 @@ async fn trial_mode_sends_no_letter() {
             "Create letter job is not allowed for service in trial mode "
         )
     );
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &before).await,
         stands("finished", &[("validation-failed", 2)])
@@ -257,7 +257,7 @@ async fn a_letter_job_over_the_daily_quota_creates_no_letter() {
     let letter = template(&world, &service, "").await;
     let first = world.job(service.id, letter, people(3)).await;
     let second = world.job(service.id, letter, people(3)).await;
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &first).await,
         stands("finished", &[("sending", 3)])
@@ -288,7 +288,7 @@ async fn erasure_skips_letters_and_retention_deletes_their_pages() {
         0,
         "what a letter says is no recipient"
     );
-    world.run_tasks().await;
+    world.print_letters().await;
     assert_eq!(
         standing(&world, &service, &job).await,
         stands("finished", &[("delivered", 3)])

@@ -2,8 +2,10 @@
 
 mod cancelled;
 mod precompiled;
+mod print_run;
 mod returned;
 mod supplied;
+mod template_options;
 mod templated;
 
 use app::manage::services::NewService;

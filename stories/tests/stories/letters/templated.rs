@@ -462,7 +462,7 @@ async fn a_letter_in_the_languages_that_councils_write_in_is_printed() {
     body["personalisation"]["name"] =
         json!("محمد علي ۱۲۳, שלום, हिन्दी, বাংলা, ਪੰਜਾਬੀ, ગુજરાતી, தமிழ், 李雷 議會, Українська");
     let id = id_of(&post(&world, &service.normal, &body).await);
-    world.run_tasks().await;
+    world.print_letters().await;
     let printed = kept(&world, &service, id).await;
     assert_eq!(printed.status, NotificationStatus::Sending);
     assert_eq!(printed.billable_units, 1);
