@@ -1,7 +1,7 @@
 use app::{
     letters::{
         self, CancelLetterError,
-        precompiled::{draw_page, find_validation_failure},
+        precompiled::{ResanitiseError, draw_page, find_validation_failure, resanitise},
     },
     notifications::{Attempt, attempts},
 };
@@ -87,6 +87,23 @@ pub(crate) async fn get_letter_page(
     let picture = picture.ok_or_else(Problem::legacy_not_found)?;
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))];
     Ok((kind, picture).into_response())
+}
+
+/// `POST /service/<id>/notifications/<notification>/resanitise`: rewrites a supplied letter once more (`docs/spec/letters.md`
+/// §5.3).
+pub(crate) async fn resanitise_letter(
+    State(api): State<Api>,
+    Ids(service, notification): Ids<ServiceId, NotificationId>,
+) -> Result<Response, Problem> {
+    let done = resanitise(&api.app, service, notification).await;
+    done.map_err(|error| match error {
+        ResanitiseError::NoSuch => Problem::legacy_not_found(),
+        ResanitiseError::NotWaiting | ResanitiseError::NoOriginal | ResanitiseError::Unreadable => {
+            invalid(error.to_string())
+        }
+        _ => Problem::legacy_internal(error),
+    })?;
+    Ok(ok(&json!({"id": notification})))
 }
 
 fn attempt_view(attempt: &Attempt) -> Value {

@@ -150,6 +150,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/service/{service}/notifications/{notification}/cancel", Internal, notifications::cancel_letter, Title("Cancel a letter")),
         route!(GET "/service/{service}/notifications/{notification}/validation", Internal, notifications::get_validation_failure, Title("Get why a letter failed validation")),
         route!(GET "/service/{service}/notifications/{notification}/page/{page}", Internal, notifications::get_letter_page, Title("Get a picture of a page of a letter")),
+        route!(POST "/service/{service}/notifications/{notification}/resanitise", Internal, notifications::resanitise_letter, Title("Rewrite a supplied letter again")),
         route!(GET "/service/{service}/notifications/{notification}/attempts", Internal, notifications::list_attempts, Title("List the attempts to send a notification")),
         route!(POST "/service/{service}/job/{job}/pause", Internal, jobs::pause_job, Title("Pause a job")),
         route!(POST "/service/{service}/job/{job}/resume", Internal, jobs::resume_job, Title("Resume a job")),

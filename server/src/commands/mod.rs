@@ -23,6 +23,7 @@ mod sender;
 mod serve;
 mod service;
 mod sink;
+mod supplied_letters;
 mod suppression;
 mod target;
 mod template;

@@ -3,9 +3,11 @@
 
 mod address;
 mod check;
+mod resanitise;
 mod scan;
 mod validation;
 
+pub use resanitise::{ResanitiseError, resanitise};
 pub use validation::{PictureError, ValidationFailure, draw_page, find as find_validation_failure};
 
 pub(crate) use check::check;

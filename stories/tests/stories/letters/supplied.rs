@@ -289,3 +289,31 @@ async fn there_is_a_picture_of_each_page_of_a_letter_template() {
         404
     );
 }
+
+#[tokio::test]
+async fn a_supplied_letter_is_rewritten_again_only_while_it_waits() {
+    let world = World::new().await;
+    let service = sender(&world, false).await;
+    world
+        .letter
+        .queue_behaviours([pillarbox_stories::Behaviour::BeUnavailable]);
+    let id = check(&world, &service, &[address(&ADDRESS)]).await;
+    let path = format!("/service/{}/notifications/{id}/resanitise", service.id);
+    let pages = async || {
+        app::letters::find_pages(&world.app, service.id, id)
+            .await
+            .unwrap()
+    };
+    let before = pages().await;
+    app::letters::store_pages(&world.app, service.id, id, b"lost")
+        .await
+        .unwrap();
+    assert_eq!(world.internal_request("POST", &path, "").await.status, 200);
+    assert_eq!(pages().await, before, "the same file makes the same pages");
+
+    super::becomes(&world, id, &[NotificationStatus::Sending]).await;
+    world.advance(std::time::Duration::from_mins(10));
+    world.run_tasks().await;
+    let late = world.internal_request("POST", &path, "").await;
+    assert_eq!(late.status, 400, "{}", late.text);
+}
