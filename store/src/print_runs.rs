@@ -57,7 +57,8 @@ pub async fn set_printable(
 pub async fn exist_waiting(session: &mut Session, deadline: Timestamp) -> Result<bool, Error> {
     let found = session
         .fetch_optional(
-            "SELECT id FROM notifications WHERE to_print_at < $1 LIMIT 1",
+            // In the order of the index, so that PostgreSQL reads one entry and not all of them.
+            "SELECT id FROM notifications WHERE to_print_at < $1 ORDER BY to_print_at, id LIMIT 1",
             args![deadline],
         )
         .await?;
