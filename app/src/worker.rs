@@ -14,7 +14,7 @@ use crate::{
         PrintRun, SmsReceipts, Step,
     },
     upkeep::{
-        callback_notices, retention_cleanup, schedule, sender_checks, storage_audit,
+        callback_notices, letter_alarms, retention_cleanup, schedule, sender_checks, storage_audit,
         stuck_notifications,
     },
 };
@@ -134,6 +134,27 @@ impl TaskHandler for App {
                 })
                 .await
             }
+            tasks::UPDATE_LETTER_STATUSES => {
+                with(task, async |name| {
+                    letters::response_files::update_statuses(self, task, name).await
+                })
+                .await
+            }
+            tasks::RECORD_SORTED_COUNTS => {
+                with(task, async |name| {
+                    letters::response_files::record_counts(self, task, name).await
+                })
+                .await
+            }
+            tasks::LETTERS_STILL_CREATED => letter_alarms::still_created(self).await,
+            tasks::LETTERS_IN_TECHNICAL_FAILURE => letter_alarms::technical_failures(self).await,
+            tasks::LETTERS_STILL_UNSCANNED => letter_alarms::still_unscanned(self).await,
+            tasks::LETTERS_STILL_UNSCANNED_NIGHTLY => {
+                letter_alarms::still_unscanned_nightly(self).await
+            }
+            tasks::LETTERS_STILL_SENDING => letter_alarms::still_sending(self).await,
+            tasks::MISSING_SORTED_COUNTS => letter_alarms::missing_counts(self).await,
+            tasks::CHECK_FOR_RESPONSE_FILES => letters::response_files::sweep(self).await,
             tasks::RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             tasks::CHECK_JOB_STATUS => jobs::check_job_status(self).await,
             tasks::CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,

@@ -122,6 +122,12 @@ impl NotificationStatus {
         matches!(self, Self::TechnicalFailure) || self.can_transition_to(Self::Delivered)
     }
 
+    /// Returns whether a line of a response file changes the status of a letter in this status. It does whatever the print
+    /// provider said before, but cannot undo a cancellation or a return (`docs/spec/letters.md` §8.3).
+    pub const fn can_follow_response_file(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::ReturnedLetter)
+    }
+
     /// Returns the statuses from which a notification may change to `next`.
     pub fn sources_of(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL

@@ -45,6 +45,11 @@ impl Key {
         Self(format!("letter-originals/{day}"))
     }
 
+    /// Returns the path of a response file of a print provider that an operator has uploaded; stored sealed.
+    pub fn response_file(upload: Uuid) -> Self {
+        Self(format!("response-files/{upload}.txt"))
+    }
+
     /// Returns the path of a file that a recipient downloads, sealed with the key in its link
     /// (`docs/spec/public-api.md` §9).
     pub fn document(service: Uuid, document: Uuid) -> Self {

@@ -10,6 +10,7 @@ use domain::SmsReceiptSource;
 
 use crate::{
     Email, EmailProvider, Letter, LetterProvider, SendError, SendReceipt, Sms, SmsProvider,
+    letter::ResponseFiles,
     sms::receipts::{InboundSms, ProviderRequest, RequestError, SmsReceipt, SmsReceiver},
 };
 
@@ -77,7 +78,29 @@ macro_rules! forward {
 }
 
 forward!(EmailProvider of Email);
-forward!(LetterProvider of Letter);
+
+#[async_trait]
+impl LetterProvider for Replaceable<dyn LetterProvider> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn reports_delivery(&self) -> bool {
+        self.current().reports_delivery()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.current().concurrency()
+    }
+
+    fn response_files(&self) -> Option<Arc<dyn ResponseFiles>> {
+        self.current().response_files()
+    }
+
+    async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {
+        self.current().send(letter).await
+    }
+}
 
 #[async_trait]
 impl SmsProvider for Replaceable<dyn SmsProvider> {

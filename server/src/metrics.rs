@@ -147,6 +147,10 @@ fn describe() {
         "pillarbox_suspicious_services",
         "Live services with many permanent failures, or with many texts to numbers for drama, as of the last daily check."
     );
+    describe_gauge!(
+        "pillarbox_letter_alarm",
+        "Letters, or response files, that the last check found where they should not be, by alarm; expected to be 0."
+    );
     describe_counter!(
         "pillarbox_callbacks_total",
         "Attempts of callbacks to services, by kind and outcome."

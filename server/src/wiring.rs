@@ -9,6 +9,7 @@ use files::Files;
 use providers::{
     FileService,
     documents::{HttpFileService, HttpFileServiceSettings},
+    letter::ResponseDirectory,
     outbound::GuardedClient,
     scan::Clamd,
 };
@@ -165,6 +166,9 @@ pub fn app_providers(settings: &Settings, running: &RunningProviders) -> anyhow:
     found.outbound = Some(Arc::new(GuardedClient::new(
         settings.callbacks.url_rules(),
     )?));
+    if let Some(directory) = &settings.letter_responses {
+        found.response_files = vec![Arc::new(ResponseDirectory::new(directory))];
+    }
     if let Some(address) = &settings.virus_scanner {
         found.scanner = Some(Arc::new(Clamd::at(address)?));
     }

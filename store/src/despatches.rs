@@ -1,12 +1,8 @@
 //! Despatches of letters. The printer is paid by the day of despatch (`docs/spec/letters.md` §9).
 
-use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
+use domain::{NotificationId, ServiceId};
 
-use crate::{
-    Error, Session, Tx,
-    db::{Arg, args, parameters},
-    notifications::{FinalStatus, RETURNING_FINAL, parse_final},
-};
+use crate::{Error, Session, Tx, db::args};
 
 /// Despatch of a letter, with its date and cost class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,36 +32,6 @@ pub async fn upsert(tx: &mut Tx, despatch: &Despatch) -> Result<(), Error> {
     )
     .await?;
     Ok(())
-}
-
-/// Marks a despatched letter `delivered` if its status allows that. Returns its final status if it did.
-pub async fn deliver(
-    tx: &mut Tx,
-    service: ServiceId,
-    letter: NotificationId,
-    at: Timestamp,
-) -> Result<Option<FinalStatus>, Error> {
-    // Wider than `sources_of(Delivered)`: a letter marked as failed was printed after all.
-    let from: Vec<Arg> = NotificationStatus::ALL
-        .iter()
-        .filter(|status| status.can_be_despatched())
-        .map(|status| Arg::from(*status))
-        .collect();
-    let mut args = args![service, letter, NotificationStatus::Delivered, at];
-    let allowed = parameters(args.len() + 1, from.len());
-    args.extend(from);
-    let delivered = tx
-        .fetch_optional(
-            format!(
-                // An earlier failure is refuted by the despatch.
-                "UPDATE notifications SET status = $3, updated_at = $4, problem = NULL \
-                 WHERE id = $2 AND service_id = $1 AND status IN ({allowed}) {RETURNING_FINAL}"
-            ),
-            args,
-        )
-        .await?;
-    let parse = |row| parse_final(&row, NotificationStatus::Delivered, at);
-    delivered.map(parse).transpose()
 }
 
 /// Returns the despatch of a letter of a service.

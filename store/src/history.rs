@@ -84,8 +84,10 @@ pub async fn insert_from_notifications(
     let (chosen, args) = chosen(tx, service, ids);
     let sql = format!(
         // A run that was interrupted between copying and deleting copies the same rows again.
-        "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM notifications WHERE {chosen} \
-         ON CONFLICT (id) DO NOTHING"
+        // Locked, or a report that is applied between copying and deleting would be lost.
+        "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM notifications WHERE {chosen} {} \
+         ON CONFLICT (id) DO NOTHING",
+        tx.kind().for_update()
     );
     tx.execute(sql, args).await
 }

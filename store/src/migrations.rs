@@ -37,6 +37,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0012_callbacks",
     "0013_queue_indexes",
     "0014_letter_print_run",
+    "0015_letter_responses",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -2,23 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use domain::{NotificationId, NotificationStatus, ServiceId, TemplateId, Timestamp};
+use domain::{NotificationId, ServiceId, TemplateId, Timestamp};
 
 use crate::{
     Error, Session, Tx,
     db::{Arg, Row, Table, args, columns, parameters},
 };
-
-/// Letter found by its printed reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedLetter {
-    /// Id of the letter.
-    pub id: NotificationId,
-    /// Service that sent it.
-    pub service_id: ServiceId,
-    /// Current status.
-    pub status: NotificationStatus,
-}
 
 /// Line of a service's report of returned letters.
 struct ReportLine {
@@ -36,42 +25,32 @@ static TABLE: Table<ReportLine> = Table::new(
     ],
 );
 
-/// Returns the letters of any service that have one of these references.
-pub async fn list_by_reference(
-    session: &mut Session,
-    references: &[String],
-) -> Result<Vec<MatchedLetter>, Error> {
-    if references.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        // Providers' references of other channels are in the same column.
-        "SELECT id, service_id, status FROM notifications \
-         WHERE notification_type = 'letter' AND reference IN ({})",
-        parameters(1, references.len())
-    );
-    let args = references
+/// Records letters as returned, each with its service, in the report of that day. Returns those that are new. A letter
+/// already in a report stays there, because its service may have read the report.
+pub async fn insert_many(
+    tx: &mut Tx,
+    letters: &[(NotificationId, ServiceId)],
+    day: Timestamp,
+) -> Result<Vec<(NotificationId, ServiceId)>, Error> {
+    let recorded = list_recorded(tx, letters).await?;
+    let is_new = |(id, _): &&(NotificationId, ServiceId)| !recorded.contains(id);
+    let new: Vec<(NotificationId, ServiceId)> = letters.iter().filter(is_new).copied().collect();
+    let lines: Vec<ReportLine> = new
         .iter()
-        .map(|one| Arg::from(one.as_str()))
-        .collect();
-    session
-        .fetch_all(sql, args)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(MatchedLetter {
-                id: row.get("id")?,
-                service_id: row.get("service_id")?,
-                status: row.parse("notifications", "status")?,
-            })
+        .map(|(notification_id, service_id)| ReportLine {
+            notification_id: *notification_id,
+            service_id: *service_id,
+            reported_at: day,
         })
-        .collect()
+        .collect();
+    tx.insert_rows(&TABLE, &lines).await?;
+    Ok(new)
 }
 
 /// Returns those of `letters` that are in a report already.
-pub async fn filter_recorded(
+async fn list_recorded(
     session: &mut Session,
-    letters: &[MatchedLetter],
+    letters: &[(NotificationId, ServiceId)],
 ) -> Result<BTreeSet<NotificationId>, Error> {
     if letters.is_empty() {
         return Ok(BTreeSet::new());
@@ -80,27 +59,58 @@ pub async fn filter_recorded(
         "SELECT notification_id FROM returned_letters WHERE notification_id IN ({})",
         parameters(1, letters.len())
     );
-    let args = letters.iter().map(|letter| Arg::from(letter.id)).collect();
+    let args = letters.iter().map(|(id, _)| Arg::from(*id)).collect();
     let rows = session.fetch_all(sql, args).await?;
     rows.iter().map(|row| row.get("notification_id")).collect()
 }
 
-/// Records letters as returned, in the report of that day, and returns how many are new. A letter already in a
-/// report stays there, because its service may have read the report.
-pub async fn insert_many(
-    tx: &mut Tx,
-    letters: &[MatchedLetter],
-    day: Timestamp,
-) -> Result<u64, Error> {
-    let lines: Vec<ReportLine> = letters
+/// Reported letters of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportDay {
+    /// Start of the day, in UTC.
+    pub reported_at: Timestamp,
+    /// How many letters were reported.
+    pub count: u64,
+}
+
+/// Returns the days on which letters of a service were reported, newest first.
+pub async fn list_days(session: &mut Session, service: ServiceId) -> Result<Vec<ReportDay>, Error> {
+    session
+        .fetch_all(
+            "SELECT reported_at, COUNT(*) AS count FROM returned_letters WHERE service_id = $1 \
+             GROUP BY reported_at ORDER BY reported_at DESC",
+            args![service],
+        )
+        .await?
         .iter()
-        .map(|letter| ReportLine {
-            notification_id: letter.id,
-            service_id: letter.service_id,
-            reported_at: day,
+        .map(|row| {
+            Ok(ReportDay {
+                reported_at: row.get("reported_at")?,
+                count: row.get::<i64>("count")?.unsigned_abs(),
+            })
         })
-        .collect();
-    tx.insert_rows(&TABLE, &lines).await
+        .collect()
+}
+
+/// Returns up to `count` letters of a service that were reported on a day, after the letter `after`, by id.
+pub async fn list_of_day(
+    session: &mut Session,
+    service: ServiceId,
+    reported_at: Timestamp,
+    after: Option<NotificationId>,
+    count: u32,
+) -> Result<Vec<NotificationId>, Error> {
+    let after = after.unwrap_or_else(|| uuid::Uuid::nil().into());
+    session
+        .fetch_all(
+            "SELECT notification_id FROM returned_letters WHERE service_id = $1 AND reported_at = $2 \
+             AND notification_id > $3 ORDER BY notification_id LIMIT $4",
+            args![service, reported_at, after, count],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("notification_id"))
+        .collect()
 }
 
 /// Returns up to `count` returned letters of a service that were reported since `since`, newest first.
@@ -133,7 +143,9 @@ pub struct ReturnedLetterDetails {
     pub has_api_key: bool,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// E-mail address of the user who sent it, if one did.
+    /// Name of the user who sent it, if one did.
+    pub user_name: Option<String>,
+    /// E-mail address of that user.
     pub sent_by: Option<String>,
     /// Template that it was rendered from.
     pub template_id: TemplateId,
@@ -162,7 +174,8 @@ pub async fn list_details(
     for table in ["notifications", "notification_history"] {
         let sql = format!(
             "SELECT n.id, n.client_reference, n.api_key_id, n.created_at, n.template_id, n.template_version, \
-               n.job_row_number, v.name AS template_name, t.hidden, j.original_file_name, u.email_address \
+               n.job_row_number, v.name AS template_name, t.hidden, j.original_file_name, u.name AS user_name, \
+               u.email_address \
              FROM {table} n JOIN templates t ON t.id = n.template_id \
              JOIN template_versions v ON v.template_id = n.template_id AND v.version = n.template_version \
              LEFT JOIN jobs j ON j.id = n.job_id AND j.service_id = n.service_id \
@@ -185,6 +198,7 @@ fn parse_details(row: &Row) -> Result<ReturnedLetterDetails, Error> {
         client_reference: row.get("client_reference")?,
         has_api_key: row.get::<Option<uuid::Uuid>>("api_key_id")?.is_some(),
         created_at: row.get("created_at")?,
+        user_name: row.get("user_name")?,
         sent_by: row.get("email_address")?,
         template_id: row.get("template_id")?,
         template_version: row.get_u32(TABLE, "template_version")?,

@@ -7,6 +7,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use domain::Private;
 use providers::outbound::{
     ForbiddenUrl, OutboundClient, OutboundError, OutboundReply, OutboundRequest, UrlRules,
 };
@@ -134,6 +136,15 @@ impl FakeReceiver {
 impl OutboundClient for FakeReceiver {
     async fn check(&self, url: &str) -> Result<(), ForbiddenUrl> {
         UrlRules::default().check(url).map(drop)
+    }
+
+    async fn get(&self, url: &Private<String>) -> Result<OutboundReply, OutboundError> {
+        let visit = OutboundRequest {
+            url: url.clone(),
+            headers: Vec::new(),
+            body: Bytes::new().into(),
+        };
+        self.post(&visit).await
     }
 
     async fn post(&self, request: &OutboundRequest) -> Result<OutboundReply, OutboundError> {

@@ -34,6 +34,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Status", status()),
         ("LiveCounts", counts()),
         ("ReceiptStored", texts(&["result"])),
+        ("ResponseFileAnnounced", texts(&["message", "result"])),
         ("MessageStored", texts(&["status"])),
         ("LetterStatus", operations::letter_status()),
         ("ReturnedLetters", returned_letters()),

@@ -5,6 +5,7 @@ mod amazon;
 mod letter;
 mod provider;
 mod received_texts;
+mod response_files;
 mod sms;
 
 /// What the description of the API says about these endpoints.
@@ -22,6 +23,7 @@ pub(crate) use provider::{
     receive_provider_receipt, receive_provider_receipt_of, receive_provider_text,
 };
 pub(crate) use received_texts::{receive_firetext_text, receive_mmg_text};
+pub(crate) use response_files::receive_response_file;
 pub(crate) use sms::{receive_firetext_receipt, receive_mmg_receipt};
 
 use axum::body::Body;

@@ -11,8 +11,8 @@ use crate::{
     internal::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
         letter_contacts, members, notifications, organisations, print_runs, providers, queue,
-        reply_tos, retention, services, sink, sms_senders, spreadsheets, suppressions,
-        template_files, templates, unsubscribe_reports, users,
+        rates, reply_tos, response_files, retention, returned_letters, services, sink, sms_senders,
+        spreadsheets, suppressions, template_files, templates, unsubscribe_reports, users,
     },
 };
 
@@ -163,6 +163,19 @@ pub(super) fn routes() -> Vec<Route> {
 
         route!(GET "/letters/print-runs", Internal, print_runs::list_print_runs, Title("List print runs")),
         route!(POST "/letters/print-runs", Internal, print_runs::start_print_run, Title("Start a print run")),
+        route!(GET "/letters/response-files", Internal, response_files::list_response_files, Title("List response files of print providers")),
+        route!(POST "/letters/response-files", Internal, response_files::add_response_file, Title("Add a response file of a print provider")),
+        route!(POST "/letters/response-files/count-again", Internal, response_files::count_response_file_again, Title("Count a past response file again")),
+        route!(GET "/letters/sorted-counts", Internal, response_files::list_sorted_counts, Title("List daily counts of sorted and unsorted letters")),
+
+        route!(GET "/service/{service}/returned-letter-statistics", Internal, returned_letters::get_returned_letter_statistics, Title("Get the number of returned letters")),
+        route!(GET "/service/{service}/returned-letter-summary", Internal, returned_letters::list_returned_letter_days, Title("List the days on which letters were reported as returned")),
+        route!(GET "/service/{service}/returned-letters", Internal, returned_letters::list_returned_letters, Title("List the letters that were reported as returned on a day")),
+        route!(GET "/rates/sms", Internal, rates::list_sms_rates, Title("List rates of text messages")),
+        route!(POST "/rates/sms", Internal, rates::set_sms_rate, Title("Set the rate of text messages from a day on")),
+        route!(GET "/rates/letter", Internal, rates::list_letter_rates, Title("List rates of letters")),
+        route!(POST "/rates/letter", Internal, rates::set_letter_rates, Title("Set rates of letters from a day on")),
+
         route!(GET "/queue", Internal, queue::get_queue, Title("Get queue statistics")),
         route!(GET "/queue/dead", Internal, queue::list_dead_letters, Title("List dead letters")),
         route!(GET "/queue/dead/{task}", Internal, queue::get_dead_letter, Title("Get a dead letter")),

@@ -49,6 +49,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/notifications/sms/receive/{provider}", SignedBody, receipts::receive_provider_text, Full(docs::receive_provider_text)),
         route!(POST "/notifications/amazon/sns", SignedBody, receipts::receive_sns_message, Full(docs::receive_sns_message)),
         route!(POST "/notifications/amazon/events", ProviderCredentials, receipts::receive_amazon_events, Full(docs::receive_amazon_events)),
+        route!(POST "/notifications/letter/dvla", UnverifiedReceipt, receipts::receive_response_file, Full(docs::receive_response_file)),
         route!(POST "/notifications/letter/status", SignedLink, receipts::receive_letter_receipt, Full(docs::receive_letter_receipt)),
 
         route!(POST "/unsubscribe/{id}/{token}", SignedLink, unsubscribe::unsubscribe, Full(docs::unsubscribe)),

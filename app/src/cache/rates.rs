@@ -95,6 +95,16 @@ fn midnight_of(day: jiff::civil::Date) -> Timestamp {
     Timestamp::from_unix_micros(from_london(day.at(0, 0, 0, 0)).as_microsecond())
 }
 
+/// Returns the default rates if none is stored. A single stored rate replaces them, or an operator could not take a class
+/// out of use.
+pub(crate) fn or_default(stored: Vec<LetterRate>) -> Vec<LetterRate> {
+    if stored.is_empty() {
+        default_letter_rates()
+    } else {
+        stored
+    }
+}
+
 fn default_letter_rates() -> Vec<LetterRate> {
     let mut rates: Vec<LetterRate> = DEFAULT_LETTER_RATES
         .iter()
@@ -132,11 +142,7 @@ pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
 async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {
     let mut session = app.store.read().await?;
     let sms = store::rates::list_sms(&mut session).await?;
-    let mut letters = store::rates::list_letter(&mut session).await?;
-    // A single stored rate replaces the defaults, or an operator could not take a class out of use.
-    if letters.is_empty() {
-        letters = default_letter_rates();
-    }
+    let letters = or_default(store::rates::list_letter(&mut session).await?);
     Ok(Arc::new(Rates {
         sms,
         letters,

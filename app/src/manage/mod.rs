@@ -13,6 +13,7 @@ pub mod letter_contacts;
 pub mod members;
 pub mod organisations;
 pub mod providers;
+pub mod rates;
 pub mod reply_to_addresses;
 pub mod retention;
 pub mod services;

@@ -5,14 +5,14 @@ use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use store::{
     Tx,
     despatches::{self, Despatch},
-    notifications::{Notification, StatusUpdate},
+    printed_letters::{self, PrintedLetter},
 };
 use templates::letter_timings::to_london;
 use tracing::{error, info, warn};
 
 use super::{early_receipt_delay, failed};
 pub use crate::tasks::{CostThreshold, LetterReceipt, LetterReceiptStatus};
-use crate::{App, callbacks, sealing::sealed_tokens, tasks, technical_failures};
+use crate::{App, callbacks, local_days, sealing::sealed_tokens, tasks, technical_failures};
 
 const PURPOSE: &str = "letter-status";
 
@@ -26,13 +26,6 @@ impl LetterReceiptStatus {
     ) -> Self {
         let is_sorted = postage_class == "2ND" && ["MM", "MM ECONOMY"].contains(&mailing_product);
         let moment = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap_or_default();
-        let shown = to_london(moment).datetime();
-        // The local date, read as if it were one in UTC, has the number of the local day.
-        let local = Timestamp::from_unix_micros(
-            jiff::tz::Offset::UTC
-                .to_timestamp(shown)
-                .map_or(at.unix_micros(), jiff::Timestamp::as_microsecond),
-        );
         Self::Despatched {
             sheets,
             threshold: if is_sorted {
@@ -40,7 +33,7 @@ impl LetterReceiptStatus {
             } else {
                 CostThreshold::Unsorted
             },
-            despatched_on: local.utc_day().number(),
+            despatched_on: local_days::number_of(to_london(moment).date()),
         }
     }
 }
@@ -88,11 +81,10 @@ async fn try_process(
     task: &TaskContext,
     receipt: &LetterReceipt,
 ) -> Result<(), store::Error> {
-    let id = receipt.id;
-    let found = store::notifications::find_for_any_service(&mut app.read().await?, id).await?;
-    let letter = found.filter(|message| message.channel == Channel::Letter);
-    // Status, despatch and the end of the task are one transaction.
+    // Status, despatch and the end of the task are one transaction. It locks the letter, which retention may be about to
+    // make a line of history.
     let mut tx = app.write().await?;
+    let letter = printed_letters::lock_by_id(&mut tx, receipt.id).await?;
     match (letter, &receipt.status) {
         (None, _) => apply_missing(app, task, receipt, &mut tx).await?,
         (Some(letter), LetterReceiptStatus::Rejected) => {
@@ -107,7 +99,7 @@ async fn try_process(
             },
         ) => {
             let despatch = Despatch {
-                notification_id: id,
+                notification_id: letter.id,
                 service_id: letter.service_id,
                 despatched_on: *despatched_on,
                 cost_threshold: threshold.as_str().to_owned(),
@@ -139,29 +131,30 @@ async fn apply_missing(
     Ok(())
 }
 
-async fn apply_rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), store::Error> {
-    let id = letter.id;
-    let outcome = StatusUpdate::failed(
-        id,
-        NotificationStatus::TechnicalFailure,
-        "the print provider rejected it",
-    );
-    let applied = callbacks::apply_updates(app, tx, &[outcome], app.clock.now()).await?;
-    if applied.count == 0 {
+async fn apply_rejected(
+    app: &App,
+    letter: &PrintedLetter,
+    tx: &mut Tx,
+) -> Result<(), store::Error> {
+    let next = NotificationStatus::TechnicalFailure;
+    let from = NotificationStatus::sources_of(next);
+    let problem = Some("the print provider rejected it");
+    if !set_status(app, tx, letter, next, from, problem).await? {
         log_duplicate(letter);
-    } else {
-        error!(
-            notification.id = %id, service.id = %letter.service_id,
-            "Letter status received as REJECTED for notification id: {id}. Ask the print provider why"
-        );
-        technical_failures::count(Channel::Letter);
+        return Ok(());
     }
+    let id = letter.id;
+    error!(
+        notification.id = %id, service.id = %letter.service_id,
+        "Letter status received as REJECTED for notification id: {id}. Ask the print provider why"
+    );
+    technical_failures::count(Channel::Letter);
     Ok(())
 }
 
 async fn apply_despatched(
     app: &App,
-    letter: &Notification,
+    letter: &PrintedLetter,
     sheets: u32,
     despatch: &Despatch,
     tx: &mut Tx,
@@ -175,10 +168,12 @@ async fn apply_despatched(
         );
     }
     despatches::upsert(tx, despatch).await?;
-    let now = app.clock.now();
-    let delivered = despatches::deliver(tx, service, id, now).await?;
-    callbacks::enqueue_finals(app, tx, delivered.as_slice(), now).await?;
-    match (delivered.is_some(), letter.status) {
+    let next = NotificationStatus::Delivered;
+    // Wider than `sources_of(Delivered)`: a letter marked as failed was printed after all, which refutes its problem.
+    let from = NotificationStatus::ALL.iter().copied();
+    let from = from.filter(|status| status.can_be_despatched());
+    let delivered = set_status(app, tx, letter, next, from, None).await?;
+    match (delivered, letter.status) {
         (true, NotificationStatus::TechnicalFailure) => warn!(
             notification.id = %id, service.id = %service,
             "letter {id} had been given up, and the print provider has despatched it"
@@ -195,7 +190,26 @@ async fn apply_despatched(
     Ok(())
 }
 
-fn log_duplicate(letter: &Notification) {
+/// Gives a letter a status if its status is one of `from`, stored or archived, and enqueues the callback to its service.
+/// Returns whether it did.
+async fn set_status(
+    app: &App,
+    tx: &mut Tx,
+    letter: &PrintedLetter,
+    next: NotificationStatus,
+    from: impl Iterator<Item = NotificationStatus>,
+    problem: Option<&str>,
+) -> Result<bool, store::Error> {
+    let now = app.clock.now();
+    let changed = printed_letters::set_status(tx, &[letter], next, from, problem, now).await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    callbacks::enqueue_finals(app, tx, &[letter.final_status(next, now)], now).await?;
+    Ok(true)
+}
+
+fn log_duplicate(letter: &PrintedLetter) {
     let id = letter.id;
     info!(
         notification.id = %id, service.id = %letter.service_id,

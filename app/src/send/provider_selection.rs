@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use domain::{Channel, RandomSource};
 use providers::{
-    EmailProvider, FileService, LetterProvider, Scanner, SmsProvider, outbound::OutboundClient,
+    EmailProvider, FileService, LetterProvider, Scanner, SmsProvider, letter::ResponseFiles,
+    outbound::OutboundClient,
 };
 
 /// A provider with its share of the traffic, as the settings have it.
@@ -80,6 +81,8 @@ pub struct Providers {
     pub file_service: Option<Arc<dyn FileService>>,
     /// Looks for viruses in what people upload.
     pub scanner: Option<Arc<dyn Scanner>>,
+    /// Where print providers leave response files, besides the places of the providers themselves.
+    pub response_files: Vec<Arc<dyn ResponseFiles>>,
     /// Calls the URLs of services. Without it, no callback is sent.
     pub outbound: Option<Arc<dyn OutboundClient>>,
 }

@@ -12,15 +12,16 @@ use uuid::Uuid;
 
 pub(crate) use payloads::{
     CallbackEvent, Callbacks, Delivery, EmailReceipts, ExpiredNotifications, FixedEndpoint,
-    JobPayload, LetterReferences, NotificationIds, PausedCallback, PrintRun, SmsReceipts,
+    JobPayload, LetterReferences, NotificationIds, PausedCallback, PrintRun, ResponseFileName,
+    SmsReceipts,
 };
 pub use payloads::{
     CostThreshold, EmailEvent, EmailReceipt, LetterReceipt, LetterReceiptStatus, MessageKey,
     SmsReceipt,
 };
 pub(crate) use retry_policies::{
-    COMPLAINT, EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry,
-    retry_periodic, retry_policy,
+    COMPLAINT, EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, RESPONSE_FILE_LOOK, STORAGE_PAUSE,
+    UNKNOWN_OUTCOME, retry, retry_periodic, retry_policy,
 };
 pub(crate) use steps::Step;
 
@@ -48,7 +49,18 @@ pub(crate) const REPLAY_CALLBACKS: &str = "replay-callbacks.v1";
 pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
 /// The same, as versions before this one enqueued it.
 pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
+pub(crate) const UPDATE_LETTER_STATUSES: &str = "update-letter-notifications-statuses.v1";
+pub(crate) const RECORD_SORTED_COUNTS: &str = "record-daily-sorted-counts.v1";
 // The kinds from here on are enqueued by the schedule.
+pub(crate) const LETTERS_STILL_CREATED: &str = "check-if-letters-still-in-created.v1";
+pub(crate) const LETTERS_IN_TECHNICAL_FAILURE: &str = "check-if-letters-in-technical-failure.v1";
+pub(crate) const LETTERS_STILL_UNSCANNED: &str = "check-if-letters-still-pending-virus-check.v1";
+pub(crate) const LETTERS_STILL_UNSCANNED_NIGHTLY: &str =
+    "check-if-letters-still-pending-virus-check-nightly.v1";
+pub(crate) const LETTERS_STILL_SENDING: &str =
+    "raise-alert-if-letter-notifications-still-sending.v1";
+pub(crate) const MISSING_SORTED_COUNTS: &str = "raise-alert-if-no-sorted-counts.v1";
+pub(crate) const CHECK_FOR_RESPONSE_FILES: &str = "check-for-response-files.v1";
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 pub(crate) const CHECK_JOB_STATUS: &str = "check-job-status.v1";
 pub(crate) const REPORT_OVERDUE_JOBS: &str = "tell-of-overdue-jobs.v1";
@@ -105,6 +117,8 @@ pub(crate) const SERVICE_CALLBACKS: &str = "service-callbacks";
 pub(crate) const SERVICE_CALLBACKS_RETRY: &str = "service-callbacks-retry";
 /// What stores rows that others have listed: returned letters.
 pub(crate) const DATABASE: &str = "database-tasks";
+/// What the platform does for itself: response files of print providers.
+pub(crate) const NOTIFY_INTERNAL: &str = "notify-internal-tasks";
 pub(crate) const RESEARCH_MODE: &str = "research-mode-tasks";
 /// Scheduled tasks, and the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
@@ -162,6 +176,10 @@ pub const POOLS: &[Pool] = &[
     },
     Pool {
         name: DATABASE,
+        workers: 2,
+    },
+    Pool {
+        name: NOTIFY_INTERNAL,
         workers: 2,
     },
     Pool {
@@ -411,6 +429,26 @@ pub(crate) fn collate_letters(deadline: Timestamp, now: Timestamp) -> NewTask {
         &PrintRun { deadline },
         now,
     )
+}
+
+/// Returns the two tasks of a response file. They belong to no service.
+pub(crate) fn response_file(
+    name: &ResponseFileName,
+    now: Timestamp,
+    id: impl Fn(&'static str) -> TaskId,
+) -> [NewTask; 2] {
+    // Two tasks, so that old files can be counted again without touching statuses, and a fault of one leaves the other.
+    [UPDATE_LETTER_STATUSES, RECORD_SORTED_COUNTS].map(|kind| {
+        new(
+            id(kind),
+            NOTIFY_INTERNAL,
+            Lane::Normal,
+            Uuid::nil().into(),
+            kind,
+            name,
+            now,
+        )
+    })
 }
 
 /// Returns a task that writes the rows of a job.

@@ -91,6 +91,32 @@ pub(crate) struct LetterReferences {
     pub(crate) references: Vec<String>,
 }
 
+/// A response file of a print provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ResponseFileName {
+    /// Its key.
+    pub(crate) file: String,
+    /// Under what it is stored here, if an operator has uploaded it. Otherwise it is at a print provider's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upload: Option<Uuid>,
+}
+
+impl ResponseFileName {
+    pub(crate) fn announced(key: &str) -> Self {
+        Self {
+            file: key.to_owned(),
+            upload: None,
+        }
+    }
+
+    pub(crate) fn uploaded(key: &str, upload: Uuid) -> Self {
+        Self {
+            file: key.to_owned(),
+            upload: Some(upload),
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PrintRun {
     /// Letters created before it are printed.

@@ -1,6 +1,7 @@
 //! Periodic work (the schedule, retention, stuck notifications, partitions) and what monitors and operators read.
 
 pub(crate) mod callback_notices;
+pub(crate) mod letter_alarms;
 pub mod queue_stats;
 pub(crate) mod retention_cleanup;
 pub mod schedule;

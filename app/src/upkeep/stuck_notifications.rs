@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use domain::{Channel, KeyType, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use store::{
     notifications::{StatusUpdate, StuckNotification},
@@ -88,6 +88,37 @@ async fn replay_for_service(
         found.retain(|one| !named.contains(&one.id.as_uuid()));
         replayed += enqueue_again(app, service, found).await?;
     }
+}
+
+/// Returns the letters that wait for their virus scan, of those created between two times, without test letters.
+pub(super) async fn list_unscanned(
+    app: &App,
+    (after, before): (Timestamp, Timestamp),
+) -> Result<Vec<(ServiceId, StuckNotification)>, store::Error> {
+    let statuses = &[NotificationStatus::PendingVirusCheck];
+    let mut unscanned = Vec::new();
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        let mut waiting =
+            StuckNotifications::new(service, &[Channel::Letter], statuses, after, before);
+        loop {
+            let page = waiting.next_page(app).await?;
+            if page.is_empty() {
+                break;
+            }
+            let letters = page.into_iter().filter(|one| one.key_type != KeyType::Test);
+            unscanned.extend(letters.map(|one| (service, one)));
+        }
+    }
+    Ok(unscanned)
+}
+
+/// Enqueues a letter that waits for its virus scan, unless a task that this enqueued before still waits.
+pub(super) async fn enqueue_letter(
+    app: &App,
+    service: ServiceId,
+    letter: StuckNotification,
+) -> Result<(), store::Error> {
+    enqueue_again(app, service, vec![letter]).await.map(drop)
 }
 
 async fn enqueue_again(

@@ -256,6 +256,19 @@ fn sns_url(text: &str, topic: &str) -> Option<Url> {
     (url.scheme() == "https" && is_region && is_sns && is_plain).then_some(url)
 }
 
+/// Returns whether a URL is one of SNS, in any region, by which a subscription is confirmed.
+pub fn is_confirmation_url(text: &str) -> bool {
+    let host = Url::parse(text)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let region = host.as_deref().and_then(|host| host.split('.').nth(1));
+    let of_region = |partition| {
+        let topic = format!("arn:{partition}:sns:{}:0:t", region.unwrap_or_default());
+        sns_url(text, &topic).is_some()
+    };
+    of_region("aws") || of_region("aws-cn")
+}
+
 /// Returns the public key of a certificate in PEM.
 fn public_key(pem: &[u8]) -> Option<Arc<[u8]>> {
     let certificate = CertificateDer::from_pem_slice(pem).ok()?;
@@ -268,6 +281,23 @@ mod tests {
     use super::*;
 
     const TOPIC: &str = "arn:aws:sns:eu-west-2:123456789012:receipts";
+
+    #[test]
+    fn a_subscription_is_confirmed_at_sns_and_nowhere_else() {
+        for (url, is_sns) in [
+            (
+                "https://sns.eu-west-2.amazonaws.com/?Action=ConfirmSubscription",
+                true,
+            ),
+            ("https://sns.cn-north-1.amazonaws.com.cn/", true),
+            ("http://sns.eu-west-2.amazonaws.com/", false),
+            ("https://sns.eu-west-2.amazonaws.com.evil.example/", false),
+            ("https://evil.example/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_confirmation_url(url), is_sns, "{url}");
+        }
+    }
 
     #[test]
     fn only_urls_of_sns_in_the_region_of_the_topic_are_followed() {

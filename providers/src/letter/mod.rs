@@ -1,8 +1,9 @@
 //! Letters: the port [`LetterProvider`], and the receipts of print providers.
 
 pub mod dvla;
+mod response_files;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,6 +12,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{SendError, SendReceipt};
+
+pub use response_files::{
+    MAX_RESPONSE_FILE_BYTES, ResponseDirectory, ResponseFile, ResponseFileEntry, ResponseFileError,
+    ResponseFiles, is_response_file, is_safe_key,
+};
 
 /// A letter as a checked PDF, ready to be printed and posted (`docs/spec/letters.md` §7.2).
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +59,11 @@ pub trait LetterProvider: Send + Sync {
 
     /// Returns how many letters can usefully be sent at the same time; at least 1.
     fn concurrency(&self) -> usize;
+
+    /// Returns where the provider leaves response files, if it does.
+    fn response_files(&self) -> Option<Arc<dyn ResponseFiles>> {
+        None
+    }
 
     /// Sends one letter. Dropping the future leaves the outcome unknown.
     async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError>;

@@ -1,7 +1,8 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, Response, redirect};
+use domain::Private;
+use reqwest::{Client, RequestBuilder, Response, redirect};
 
 use super::{
     ForbiddenUrl, OutboundClient, OutboundError, OutboundReply, OutboundRequest, UrlRules,
@@ -71,6 +72,11 @@ impl OutboundClient for GuardedClient {
         }
     }
 
+    async fn get(&self, url: &Private<String>) -> Result<OutboundReply, OutboundError> {
+        let url = self.resolver.rules.check(url.reveal())?;
+        reply(self.client.get(url)).await
+    }
+
     async fn post(&self, request: &OutboundRequest) -> Result<OutboundReply, OutboundError> {
         // The resolver is not asked for addresses, so they are checked here.
         let url = self.resolver.rules.check(request.url.reveal())?;
@@ -81,13 +87,16 @@ impl OutboundClient for GuardedClient {
         for (name, value) in &request.headers {
             post = post.header(*name, value.reveal());
         }
-        let sent = post.body(request.body.reveal().clone()).send().await;
-        let response = sent.map_err(|error| classify(&error))?;
-        Ok(OutboundReply {
-            status: response.status().as_u16(),
-            excerpt: read_excerpt(response).await.into(),
-        })
+        reply(post.body(request.body.reveal().clone())).await
     }
+}
+
+async fn reply(request: RequestBuilder) -> Result<OutboundReply, OutboundError> {
+    let response = request.send().await.map_err(|error| classify(&error))?;
+    Ok(OutboundReply {
+        status: response.status().as_u16(),
+        excerpt: read_excerpt(response).await.into(),
+    })
 }
 
 /// Reads the beginning of a body. What breaks after the status is no failure: the status is the answer.

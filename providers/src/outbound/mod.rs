@@ -69,6 +69,9 @@ pub trait OutboundClient: fmt::Debug + Send + Sync {
     /// passes: it is checked again with each request.
     async fn check(&self, url: &str) -> Result<(), ForbiddenUrl>;
 
+    /// Visits a URL, such as one that confirms a subscription.
+    async fn get(&self, url: &Private<String>) -> Result<OutboundReply, OutboundError>;
+
     /// Sends a request.
     async fn post(&self, request: &OutboundRequest) -> Result<OutboundReply, OutboundError>;
 }

@@ -1,8 +1,11 @@
-//! `pillarbox letters`: the nightly print run, and letters that services supply as PDF.
+//! `pillarbox letters`: the nightly print run, letters that services supply as PDF, and what comes back about letters.
 
 use clap::Subcommand;
 
-use super::{CommandContext, print_runs::PrintRuns, supplied_letters::SuppliedLetters};
+use super::{
+    CommandContext, letter_responses::LetterResponses, print_runs::PrintRuns,
+    supplied_letters::SuppliedLetters,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Letters {
@@ -10,6 +13,8 @@ pub(super) enum Letters {
     PrintRuns(PrintRuns),
     #[command(flatten)]
     Supplied(SuppliedLetters),
+    #[command(flatten)]
+    Responses(LetterResponses),
 }
 
 impl Letters {
@@ -17,6 +22,7 @@ impl Letters {
         match self {
             Self::PrintRuns(runs) => runs.run(context).await,
             Self::Supplied(letters) => letters.run(context).await,
+            Self::Responses(responses) => responses.run(context).await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod guest;
 mod job;
 mod key;
 mod keyring;
+mod letter_responses;
 mod letters;
 mod migrate;
 mod organisation;
@@ -16,6 +17,7 @@ mod output;
 mod print_runs;
 mod provider;
 mod queue;
+mod rates;
 mod read_file;
 mod reply_to;
 mod restore;
@@ -154,10 +156,13 @@ enum Command {
     /// List providers; change their shares, activate and deactivate them
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// List and set the prices of letters and text messages
+    #[command(subcommand)]
+    Rates(rates::Rates),
     /// List recipients to whom nothing is sent; add and remove them
     #[command(subcommand)]
     Suppression(suppression::Suppression),
-    /// Start and list the print runs of letters
+    /// Start and list the print runs of letters; see what came back about letters
     #[command(subcommand)]
     Letters(letters::Letters),
     /// Show the task queue; show and replay dead letters
@@ -270,13 +275,14 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Template(template) => template.run(&context).await?,
         Command::Sender(sender) => sender.run(&context).await?,
         Command::ReplyTo(reply_to) => reply_to.run(&context).await?,
+        Command::Letters(letters) => letters.run(&context).await?,
+        Command::Rates(rates) => rates.run(&context).await?,
         Command::Suppression(suppression) => suppression.run(&context).await?,
         Command::Guest(guest) => guest.run(&context).await?,
         Command::Organisation(organisation) => organisation.run(&context).await?,
         Command::User(user) => user.run(&context).await?,
         Command::Callback(callback) => callback.run(&context).await?,
         Command::Provider(provider) => provider.run(&context).await?,
-        Command::Letters(letters) => letters.run(&context).await?,
         Command::Queue(queue) => queue.run(&context).await?,
         Command::Sink(sink) => sink.run(&context).await?,
         Command::Keyring(keyring) => keyring.run(&context).await?,

@@ -123,6 +123,10 @@ pub struct Settings {
     /// these days. Change it if your recipients live elsewhere.
     #[schemars(with = "String", extend("default" = app::TimeZone::default().to_string()))]
     pub time_zone: app::TimeZone,
+    /// Directory in which the print provider leaves response files, which say line by line which letters were posted
+    /// (`NOTIFY-<time>-RSP.TXT`). They are noticed within a minute, and moved to `processed` in it once they are applied. Set
+    /// it if the provider writes to a directory of this machine or a mounted share.
+    pub letter_responses: Option<PathBuf>,
     /// Whether letters of test keys wait for a simulated receipt, in place of being delivered at once. Turn it on where
     /// people try out how the status of a letter changes.
     pub test_letters_fake_delivery: bool,
@@ -192,6 +196,7 @@ impl Default for Settings {
             http_drain_seconds: 2,
             sms_rate_micropounds: 23_300,
             time_zone: app::TimeZone::default(),
+            letter_responses: None,
             test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
@@ -368,6 +373,8 @@ pub struct Workers {
     pub service_callbacks_retry: u32,
     /// Lists of returned letters.
     pub database_tasks: u32,
+    /// What the platform does for itself: response files of print providers.
+    pub notify_internal_tasks: u32,
     /// Simulated receipts, for test keys and simulated recipients.
     pub research_mode_tasks: u32,
     /// Scheduled tasks.
@@ -390,6 +397,7 @@ impl Default for Workers {
             service_callbacks: 32,
             service_callbacks_retry: 32,
             database_tasks: 2,
+            notify_internal_tasks: 2,
             research_mode_tasks: 2,
             periodic_tasks: 2,
         }
@@ -423,6 +431,7 @@ impl Workers {
             "service-callbacks" => self.service_callbacks,
             "service-callbacks-retry" => self.service_callbacks_retry,
             "database-tasks" => self.database_tasks,
+            "notify-internal-tasks" => self.notify_internal_tasks,
             "research-mode-tasks" => self.research_mode_tasks,
             "periodic-tasks" => self.periodic_tasks,
             _ => pool.workers,
@@ -528,7 +537,8 @@ mod tests {
             antivirus_tasks: 103,
             sanitise_letter_tasks: 104,
             job_tasks: 94,
-            research_mode_tasks: 95,
+            notify_internal_tasks: 95,
+            research_mode_tasks: 96,
             periodic_tasks: 96,
             sms_callbacks: 97,
             ses_callbacks: 100,

@@ -32,7 +32,6 @@ pub use status_update::{
     AppliedUpdates, FinalStatus, StatusUpdate, apply, clear_provider, set_billable_units,
     set_file_bytes, set_provider,
 };
-pub(crate) use status_update::{RETURNING_FINAL, parse_final};
 
 /// Notification as stored; its personal data stays sealed until [`Notification::open`].
 #[derive(Debug, Clone)]

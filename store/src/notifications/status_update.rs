@@ -111,13 +111,9 @@ pub async fn apply(
 }
 
 /// Returns from an `UPDATE` what [`parse_final`] reads.
-pub(crate) const RETURNING_FINAL: &str = "RETURNING notifications.id, notifications.service_id, notifications.notification_type, notifications.sent_at";
+const RETURNING_FINAL: &str = "RETURNING notifications.id, notifications.service_id, notifications.notification_type, notifications.sent_at";
 
-pub(crate) fn parse_final(
-    row: &Row,
-    status: NotificationStatus,
-    at: Timestamp,
-) -> Result<FinalStatus, Error> {
+fn parse_final(row: &Row, status: NotificationStatus, at: Timestamp) -> Result<FinalStatus, Error> {
     Ok(FinalStatus {
         id: row.get("id")?,
         service_id: row.get("service_id")?,

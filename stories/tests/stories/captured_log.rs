@@ -33,6 +33,12 @@ impl CapturedLog {
         self.lines_with(Level::ERROR, text)
     }
 
+    /// Returns all lines in order.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().map(|(_, line)| line.clone()).collect()
+    }
+
     /// Returns the lines of this level with this text.
     pub(crate) fn lines_with(&self, level: Level, text: &str) -> Vec<String> {
         let lines = self.lines.lock().unwrap();

@@ -16,7 +16,7 @@ pub(in crate::openapi) use self::providers::letter_status;
 pub(crate) use self::providers::{
     receive_amazon_events, receive_firetext_receipt, receive_firetext_text, receive_letter_receipt,
     receive_mmg_receipt, receive_mmg_text, receive_provider_receipt, receive_provider_receipt_of,
-    receive_provider_text, receive_sns_message,
+    receive_provider_text, receive_response_file, receive_sns_message,
 };
 pub(crate) use self::templates::{
     get_template, get_template_version, list_templates, preview_template,

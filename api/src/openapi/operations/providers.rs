@@ -94,6 +94,42 @@ pub(crate) fn receive_firetext_receipt() -> Operation {
     receipt(operation, SmsReceiptSource::Firetext, "reference")
 }
 
+pub(crate) fn receive_response_file() -> Operation {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "Type": {"type": "string", "enum": ["Notification", "SubscriptionConfirmation"]},
+            "MessageId": {"type": "string"},
+            "Message": {
+                "type": "string",
+                "description": "JSON text; the key of the file is at `Records[0].s3.object.key`.",
+            },
+            "SubscribeURL": {"type": "string", "description": "Where a subscription is confirmed, at SNS."},
+        },
+        "required": ["Type"],
+    });
+    let object = json!({"Records": [{"s3": {"object": {"key": "NOTIFY-20260302170000-RSP.TXT"}}}]});
+    let example = json!({
+        "Type": "Notification", "MessageId": NOTIFICATION, "Message": object.to_string(),
+    });
+    provider_request(
+        Operation::new(TAG, "Receive the announcement of a response file")
+            .description(
+                "The storage of the print provider announces a file that says which letters were posted. A task reads it; a \
+                 file whose name does not end with `RS.TXT` or `RSP.TXT` is ignored. The response is the same for every \
+                 announcement.",
+            )
+            .body(schema, &[("announced", "A response file has arrived", example)])
+            .responds(
+                200,
+                "The announcement was received",
+                "ResponseFileAnnounced",
+                json!({"result": "success", "message": "DVLA callback succeeded"}),
+            )
+            .fails_with([("too_many", Problem::too_many_from_address())]),
+    )
+}
+
 /// Adds the responses of both endpoints for inbound SMS.
 fn inbound_sms(operation: Operation) -> Operation {
     provider_request(

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     baseline, callbacks, content, databases::DataLocation, deliver, everything_on, growth, job,
-    noisy_neighbour, slow_provider,
+    noisy_neighbour, responses, slow_provider,
 };
 
 /// The first argument of a child process.
@@ -41,6 +41,8 @@ pub(crate) enum Order {
     EverythingOn(everything_on::Task),
     /// Send callbacks.
     Callbacks(callbacks::Task),
+    /// Apply a response file.
+    Responses(responses::Task),
     /// Answer every HTTP request at once.
     Receive,
 }

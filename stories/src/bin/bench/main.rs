@@ -21,6 +21,7 @@ mod options;
 mod platform;
 mod preload;
 mod receiver;
+mod responses;
 mod results;
 mod sample_data;
 mod serve;
@@ -77,6 +78,7 @@ async fn obey(order: Order) -> Result<()> {
         Order::SlowProvider(task) => slow_provider::send(&task).await,
         Order::EverythingOn(task) => everything_on::run(&task).await,
         Order::Callbacks(task) => callbacks::call(&task).await,
+        Order::Responses(task) => responses::apply(&task).await,
         Order::Receive => receiver::serve().await,
     }
 }
@@ -98,6 +100,7 @@ async fn measure(options: Options) -> Result<()> {
                     everything_on::measure(&options, &backend, &mut results).await?;
                 }
                 Part::Callbacks => callbacks::measure(&options, &backend, &mut results).await?,
+                Part::Responses => responses::measure(&options, &backend, &mut results).await?,
                 Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,
                 Part::HeldTransaction => {

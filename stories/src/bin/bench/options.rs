@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// and about 6 GB of disk for each database.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 10_000_000])]
     pub(crate) kept: Vec<u32>,
+    /// Responses: number of lines.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) lines: u32,
     /// Held transaction: for how many seconds.
     #[arg(long, default_value_t = 300)]
     pub(crate) held_seconds: u64,
@@ -65,6 +68,8 @@ pub(crate) enum Part {
     EverythingOn,
     /// Callbacks to a local receiver that answers at once.
     Callbacks,
+    /// A response file of the print provider, applied to stored and archived letters.
+    Responses,
     /// Sending to a provider that is slow: how much of its concurrency is used.
     SlowProvider,
     /// Cost of a message in a large table: `make bench-growth`.

@@ -1,18 +1,27 @@
 //! Letters: accepted from a template or as PDF, shown, fetched, returned by the post.
 
+mod alarms;
 mod cancelled;
 mod precompiled;
 mod print_run;
+mod rates;
+mod response_files;
+mod response_vectors;
 mod returned;
 mod supplied;
 mod template_options;
 mod templated;
 
 use app::manage::services::NewService;
-use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
+use domain::{
+    Channel, KeyType, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId,
+};
 use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
-use store::{notifications::StatusUpdate, templates::Template};
+use store::{
+    notifications::{Contents, NewNotification, StatusUpdate},
+    templates::Template,
+};
 
 /// `%PDF-1.4 for the eyes of Ada alone` in Base64, with line breaks as some programs write them.
 const PDF: &str = "JVBERi0xLjQgZm9yIHRoZSBl\r\neWVzIG9mIEFkYSBhbG9uZQ==";
@@ -106,6 +115,116 @@ async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStat
         assert_eq!(changed.unwrap().count, 1, "it becomes {status}");
     }
     tx.commit().await.unwrap();
+}
+
+/// A letter as a print provider knows it.
+struct Printed<'a> {
+    reference: &'a str,
+    status: NotificationStatus,
+    sheets: u32,
+    key_type: KeyType,
+    is_archived: bool,
+}
+
+impl<'a> Printed<'a> {
+    /// Returns a letter of one sheet that is being printed.
+    const fn sending(reference: &'a str) -> Self {
+        Self {
+            reference,
+            status: NotificationStatus::Sending,
+            sheets: 1,
+            key_type: KeyType::Normal,
+            is_archived: false,
+        }
+    }
+}
+
+/// Stores a letter as it is once it was handed to a print provider, or as a line of history.
+async fn insert_printed(
+    world: &World,
+    (service, template): (ServiceId, TemplateId),
+    letter: &Printed<'_>,
+) -> NotificationId {
+    let now = domain::Clock::now(&*world.clock);
+    let id = NotificationId::generate(now, world.app.random());
+    let new = NewNotification {
+        id,
+        service_id: service,
+        job_row: None,
+        template_id: template,
+        template_version: 1,
+        api_key_id: None,
+        key_type: letter.key_type,
+        channel: Channel::Letter,
+        status: match letter.status {
+            NotificationStatus::Sending => NotificationStatus::Created,
+            other => other,
+        },
+        contents: Contents {
+            recipient: "Ada".to_owned().into(),
+            normalised: "ada".to_owned().into(),
+            personalisation: serde_json::Map::new().into(),
+            unsubscribe_url: None,
+        },
+        client_reference: None,
+        reply_to_text: None,
+        international: false,
+        phone_prefix: None,
+        rate_multiplier: None,
+        postage: Some(domain::Postage::Second),
+        reference: Some(letter.reference.to_owned()),
+        documents: 0,
+        created_by: None,
+        created_at: now,
+        problem: None,
+    };
+    let sealed = new.seal(world.app.store().keyring());
+    let mut tx = world.app.store().write().await.unwrap();
+    store::notifications::insert_many(&mut tx, &[sealed])
+        .await
+        .unwrap();
+    store::notifications::set_billable_units(&mut tx, &[(id, letter.sheets)])
+        .await
+        .unwrap();
+    if letter.status == NotificationStatus::Sending {
+        let sent = StatusUpdate {
+            sent_at: Some(now),
+            sent_by: Some("fake-letter".to_owned()),
+            ..StatusUpdate::new(id, NotificationStatus::Sending)
+        };
+        store::notifications::apply(&mut tx, &[sent], now)
+            .await
+            .unwrap();
+    }
+    if letter.is_archived {
+        archive(&mut tx, service, id).await;
+    }
+    tx.commit().await.unwrap();
+    id
+}
+
+/// Makes a letter a line of history, as retention does.
+async fn archive(tx: &mut store::Tx, service: ServiceId, id: NotificationId) {
+    store::history::insert_from_notifications(tx, service, &[id])
+        .await
+        .unwrap();
+    store::history::delete(tx, service, &[id]).await.unwrap();
+}
+
+/// Announces a response file as the storage of a print provider does.
+async fn announce(world: &World, key: &str) {
+    let object = json!({"Records": [{"s3": {"object": {"key": key}}}]});
+    let body = json!({
+        "Type": "Notification", "MessageId": "1", "Message": object.to_string(),
+    });
+    let answer = world
+        .request("POST", "/notifications/letter/dvla", None, body.to_string())
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        answer.json,
+        json!({"result": "success", "message": "DVLA callback succeeded"})
+    );
 }
 
 /// Returns the number of stored files.

@@ -5,7 +5,12 @@ use domain::{CallbackKind, NotificationStatus};
 use pillarbox_stories::{TestService, World};
 use serde_json::json;
 
-use super::{becomes, id_of, kept, post, post_pdf, service, template, to_ada};
+use tracing_core::Level;
+
+use super::{
+    Printed, becomes, id_of, insert_printed, kept, post, post_pdf, service, template, to_ada,
+};
+use crate::captured_log::CapturedLog;
 
 #[tokio::test]
 async fn returned_letters_are_recorded_once_for_their_services() {
@@ -183,4 +188,125 @@ async fn statuses_of_letters_are_told_behind_a_switch() {
             assert_eq!(statuses, Vec::<serde_json::Value>::new());
         }
     }
+}
+
+#[tokio::test]
+async fn returned_letters_are_found_in_the_history_and_counted() {
+    use NotificationStatus as S;
+    let world = World::new().await;
+    let ours = service(&world, "Ours").await;
+    tell(&world, &ours, CallbackKind::ReturnedLetter, None).await;
+    let mut letters = Vec::new();
+    for (number, is_archived) in [(1, false), (2, true), (3, true)] {
+        let reference = format!("AAAABBBBCCCC000{number}");
+        let letter = Printed {
+            status: S::Delivered,
+            is_archived,
+            ..Printed::sending(&reference)
+        };
+        letters.push(insert_printed(&world, (ours.id, ours.sms), &letter).await);
+    }
+    let log = CapturedLog::start();
+    let references: Vec<String> = (1..=5).map(|one| format!("AAAABBBBCCCC000{one}")).collect();
+    for _ in 0..2 {
+        let body = json!({"references": references}).to_string();
+        world
+            .internal_request("POST", "/letters/returned", body)
+            .await;
+        world.run_tasks().await;
+    }
+    for id in &letters {
+        let mut tx = world.app.store().write().await.unwrap();
+        let letter = store::printed_letters::lock_by_id(&mut tx, *id).await;
+        assert_eq!(letter.unwrap().unwrap().status, S::ReturnedLetter);
+    }
+    let says = "Updated 1 letter notifications (2 history notifications, from 5 references) to returned-letter";
+    assert_eq!(log.lines_with(Level::INFO, says).len(), 2);
+    for reference in &references[3..] {
+        let says = format!(
+            "Notification with reference {reference} not found in notifications or notifications history"
+        );
+        assert_eq!(log.lines_with(Level::WARN, &says).len(), 2);
+    }
+    let says = "AAAABBBBCCCC0004, AAAABBBBCCCC0005";
+    assert_eq!(
+        log.lines_with(Level::WARN, says).len(),
+        2,
+        "they are listed"
+    );
+    assert_eq!(
+        world.receiver.received(URL).len(),
+        3,
+        "each is told of once"
+    );
+}
+
+#[tokio::test]
+async fn a_service_reads_which_of_its_letters_came_back_on_a_day() {
+    use NotificationStatus as S;
+    let world = World::new().await;
+    let (ours, theirs) = (
+        service(&world, "Ours").await,
+        service(&world, "Theirs").await,
+    );
+    let template = template(&world, ours.id).await;
+    let mut body = to_ada(template);
+    body["reference"] = json!("=HYPERLINK(1)");
+    let sent = id_of(&post(&world, &ours.normal, &body).await);
+    becomes(&world, sent, &[S::Sending, S::Delivered]).await;
+    let archived = Printed {
+        status: S::Delivered,
+        is_archived: true,
+        ..Printed::sending("AAAABBBBCCCC0009")
+    };
+    insert_printed(&world, (ours.id, ours.sms), &archived).await;
+    report(&world, &kept(&world, &ours, sent).await.reference.unwrap()).await;
+    report(&world, "AAAABBBBCCCC0009").await;
+    let get = async |service: &TestService, path: &str| {
+        let path = format!("/service/{}/{path}", service.id);
+        world.internal_request("GET", &path, "").await
+    };
+    let statistics = get(&ours, "returned-letter-statistics").await;
+    assert_eq!(
+        statistics.data(),
+        &json!({"returned_letter_count": 2, "most_recent_report": "2026-03-02"})
+    );
+    let summary = get(&ours, "returned-letter-summary").await;
+    assert_eq!(
+        summary.data(),
+        &json!([{"returned_letter_count": 2, "reported_at": "2026-03-02"}])
+    );
+    let report = get(&ours, "returned-letters?reported_at=2026-03-02").await;
+    assert_eq!(report.data()["orphaned_count"], 0);
+    let letters = report.data()["returned_letters"].as_array().unwrap();
+    assert_eq!(letters.len(), 2);
+    let ours_view = letters
+        .iter()
+        .find(|one| one["notification_id"] == json!(sent))
+        .unwrap();
+    for (key, value) in [
+        ("client_reference", json!("=HYPERLINK(1)")),
+        ("reported_at", json!("2026-03-02")),
+        ("template_name", json!("A letter")),
+        ("template_version", json!(1)),
+        ("user_name", json!("API")),
+        ("email_address", json!("API")),
+        ("job_row_number", json!(null)),
+        ("uploaded_letter_file_name", json!(null)),
+    ] {
+        assert_eq!(ours_view[key], value, "{key}");
+    }
+    let csv = get(&ours, "returned-letters?reported_at=2026-03-02&format=csv").await;
+    assert!(csv.text.contains(",'=HYPERLINK(1),"), "{}", csv.text);
+    assert_eq!(csv.text.lines().count(), 3);
+
+    let none = get(&theirs, "returned-letters?reported_at=2026-03-02").await;
+    assert_eq!(none.data()["returned_letters"], json!([]));
+    assert_eq!(get(&ours, "returned-letters").await.status, 400);
+    world.advance(std::time::Duration::from_hours(9 * 24));
+    let statistics = get(&ours, "returned-letter-statistics").await;
+    assert_eq!(
+        statistics.data(),
+        &json!({"returned_letter_count": 0, "most_recent_report": "2026-03-02"})
+    );
 }

@@ -380,6 +380,46 @@ async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
 }
 
 #[tokio::test]
+async fn a_late_receipt_changes_an_archived_letter_and_its_despatch_is_kept() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let mut archived = Vec::new();
+    for _ in 0..2 {
+        let id = letter(&world, &service).await;
+        let mut tx = world.app.store().write().await.unwrap();
+        store::history::insert_from_notifications(&mut tx, service.id, &[id])
+            .await
+            .unwrap();
+        store::history::delete(&mut tx, service.id, &[id])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        archived.push(id);
+    }
+    for (id, says, status) in [
+        (archived[0], "DESPATCHED", NotificationStatus::Delivered),
+        (
+            archived[1],
+            "REJECTED",
+            NotificationStatus::TechnicalFailure,
+        ),
+    ] {
+        let token = letter_status_token(&world.app, id);
+        for _ in 0..2 {
+            assert_eq!(printer_says(&world, &token, id, says).await.status, 204);
+            world.run_tasks().await;
+        }
+        let mut session = world.app.read().await.unwrap();
+        let lines = store::history::list_by_id(&mut session, &[id])
+            .await
+            .unwrap();
+        assert_eq!(lines[0].status, status);
+        let despatch = store::despatches::find(&mut session, service.id, id).await;
+        assert_eq!(despatch.unwrap().is_some(), says == "DESPATCHED");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_letter_reported_as_despatched_is_delivered() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
