@@ -92,7 +92,7 @@ pub async fn of_day(
         };
         last = Some(*next);
         let found = returned_letters::list_details(&mut session, service, &ids).await?;
-        report.orphaned_count += (ids.len() - found.len()) as u64;
+        report.orphaned_count += ids.len().saturating_sub(found.len()) as u64;
         report
             .letters
             .extend(found.into_iter().map(|details| ReturnedLetter {
