@@ -41,13 +41,13 @@ pub(super) async fn choose(app: &App) -> Result<Option<HandOver<'_>>, store::Err
         })
         .collect();
     // A provider without a row yet has the share of the settings.
-    let share = |one: &crate::Weighted<dyn LetterProvider>| {
-        let row = shares.get(one.provider.name());
-        row.copied().unwrap_or(one.priority)
-    };
-    let active = app.providers.letter.iter().filter(|one| share(one) > 0);
-    let chosen = active.max_by_key(|one| share(one));
-    Ok(chosen.map(|one| HandOver::Calls(&*one.provider)))
+    let share = |name: &str, configured: u32| shares.get(name).copied().unwrap_or(configured);
+    let all = app.providers.letter.iter();
+    let with_share = all.map(|one| (share(one.provider.name(), one.priority), one));
+    let chosen = with_share
+        .filter(|(share, _)| *share > 0)
+        .max_by_key(|(share, _)| *share);
+    Ok(chosen.map(|(_, one)| HandOver::Calls(&*one.provider)))
 }
 
 /// Enqueues the hand-over of letters, in the transaction that claims them. Returns the pools of the tasks.
