@@ -57,10 +57,6 @@ pub struct NewTemplate {
 
 /// What a template may say besides its text. Absent members of a change leave things as they are; `Some(None)` removes one.
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::option_option,
-    reason = "leaving a thing as it is and removing it are different"
-)]
 pub struct TemplateOptions {
     /// Whether its e-mails have a link to unsubscribe.
     pub has_unsubscribe_link: Option<bool>,

@@ -132,7 +132,7 @@ async fn a_letter_that_ends_its_process_becomes_a_dead_letter_and_can_be_cancell
 
     // Others are served, and no worker takes the letter.
     let good = post(&platform, &normal, &pdf([]));
-    wait_for(&platform, &normal, &good, "received");
+    wait_for(&platform, &normal, &good, "accepted");
     wait_for(&platform, &normal, &poison, "pending-virus-check");
     cancel(&platform, &normal, id).await;
     wait_for(&platform, &normal, &poison, "cancelled");

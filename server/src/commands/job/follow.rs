@@ -1,4 +1,4 @@
-//! Polling of a job until every row has a final status.
+//! Polling of a job until every row is sent or has failed; letters, until they wait for the print run.
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::spreadsheet::Spreadsheet;
 use crate::{
     client::Client,
     terminal::{Progress, count, rate, seconds, table, thousands},
@@ -64,13 +65,14 @@ impl JobProgress {
         self.status.starts_with("finished")
     }
 
-    /// Returns whether only delivery receipts can still change the job.
-    fn is_over(&self) -> bool {
+    /// Returns whether only the print run and delivery receipts can still change the job.
+    fn is_over(&self, is_of_letters: bool) -> bool {
         let has_stopped = !matches!(
             self.status.as_str(),
             "pending" | "in progress" | "scheduled"
         );
-        has_stopped && self.outcomes() >= self.kept
+        // Letters wait for the print run, for up to a day.
+        has_stopped && (is_of_letters || self.outcomes() >= self.kept)
     }
 
     /// Returns the JSON line for `--json`.
@@ -95,11 +97,11 @@ impl JobProgress {
 /// Polls a job until it is over; calls `on_change` after each change.
 pub(in crate::commands) async fn follow(
     client: &Client,
-    service: Uuid,
+    spreadsheet: &Spreadsheet,
     job: Uuid,
     mut on_change: impl FnMut(&JobProgress),
 ) -> anyhow::Result<JobProgress> {
-    let path = format!("/service/{service}/job/{job}");
+    let path = format!("/service/{}/job/{job}", spreadsheet.service);
     let mut last = None;
     loop {
         let started_at = Instant::now();
@@ -107,7 +109,7 @@ pub(in crate::commands) async fn follow(
         if last.as_ref() != Some(&job_progress) {
             on_change(&job_progress);
         }
-        if job_progress.is_over() {
+        if job_progress.is_over(spreadsheet.is_of_letters()) {
             return Ok(job_progress);
         }
         last = Some(job_progress);

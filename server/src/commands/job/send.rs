@@ -42,7 +42,7 @@ pub(in crate::commands) struct Send {
     /// 2026-03-02T10:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Wait until every row has a final status
+    /// Wait until every row is sent or has failed; letters, until they wait for the print run
     #[arg(long)]
     follow: bool,
 }
@@ -122,7 +122,7 @@ async fn watch(
 ) -> anyhow::Result<JobProgress> {
     let id = crate::commands::target::id_of(job)?;
     let mut progress = Progress::new(!context.json);
-    let job_progress = follow(client, spreadsheet.service, id, |job_progress| {
+    let job_progress = follow(client, spreadsheet, id, |job_progress| {
         if context.json {
             print_json(&job_progress.to_json());
         }
@@ -153,7 +153,7 @@ pub(in crate::commands) async fn send_and_follow(
     anyhow::ensure!(checked.valid, "{} has errors", spreadsheet.source.name());
     let job = create(client, spreadsheet, &checked, None).await?;
     let id = crate::commands::target::id_of(&job)?;
-    let job_progress = follow(client, spreadsheet.service, id, |job_progress| {
+    let job_progress = follow(client, spreadsheet, id, |job_progress| {
         job_progress.show(progress);
     })
     .await;

@@ -135,6 +135,11 @@ impl Spreadsheet {
             .context("the response of the platform is not a check report")
     }
 
+    /// Returns whether its rows become letters.
+    pub(super) fn is_of_letters(&self) -> bool {
+        self.template["template_type"] == "letter"
+    }
+
     /// Returns the name of the template.
     pub(in crate::commands) fn template_name(&self) -> &str {
         self.template["name"].as_str().unwrap_or_default()
