@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stories, the conformance suite of the queue and the crash tests on PostgreSQL, with real mail servers, and moto
-# in place of Amazon's APIs: make test-distributed. The servers are started for the run and removed at the end, unless
+# in place of Amazon's APIs, and an OpenSSH server: make test-distributed. The servers are started for the run and removed at the end, unless
 # PILLARBOX_TEST_DATABASE names a PostgreSQL. Arguments select stories by a part of their name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,9 +8,20 @@ cd "$(dirname "$0")/.."
 . scripts/mail.sh
 . scripts/aws.sh
 . scripts/postfix.sh
+<<<<<<< HEAD
 . scripts/clamav.sh
+||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
+=======
+. scripts/sftp.sh
+>>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
 
+<<<<<<< HEAD
 trap 'set +e; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
+trap 'set +e; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+=======
+trap 'set +e; stop_sftp; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+>>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -33,23 +44,33 @@ else
     echo "NOT RUN: the stories of Postfix, which cannot be had or needs root" >&2
     without+=(postfix::)
 fi
+<<<<<<< HEAD
 if start_clamav; then
     export PILLARBOX_TEST_CLAMAV="{\"address\": \"$clamav_address\", \"virus\": \"$clamav_virus\"}"
 else
     echo "NOT RUN: the story of ClamAV, which cannot be had" >&2
     without+=(clamav::)
 fi
+||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
+=======
+if start_sftp; then
+    export PILLARBOX_TEST_SFTP="$sftp_server"
+else
+    echo "NOT RUN: the tests of SFTP, because OpenSSH's server cannot be had" >&2
+    without+=(sftp)
+fi
+>>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
 
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.
 # Build the whole workspace, as `make test` does: a single package would have other features and be compiled again.
 if command -v cargo-nextest >/dev/null; then
-    selection='package(pillarbox-stories)'
-    for stories in "${without[@]}"; do selection+=" - test(/^$stories/)"; done
+    selection='(package(pillarbox-stories) | (package(pillarbox-providers) & test(sftp)))'
+    for stories in "${without[@]}"; do selection+=" - test(/$stories/)"; done
     cargo nextest run --workspace --run-ignored all -E "$selection" "$@"
 else
     # Selecting tests would not build the binary that the crash tests start.
     cargo build --workspace --bins
     skip=()
     for stories in "${without[@]}"; do skip+=(--skip "$stories"); done
-    cargo test --workspace --no-fail-fast --test stories --test crash -- --include-ignored "${skip[@]}" "$@"
+    cargo test --workspace --no-fail-fast --test stories --test crash --test outside -- --include-ignored "${skip[@]}" "$@"
 fi

@@ -10,7 +10,7 @@ use domain::SmsReceiptSource;
 
 use crate::{
     Email, EmailProvider, Letter, LetterProvider, SendError, SendReceipt, Sms, SmsProvider,
-    letter::ResponseFiles,
+    letter::{ResponseFiles, file_drop::FileDrop},
     sms::receipts::{InboundSms, ProviderRequest, RequestError, SmsReceipt, SmsReceiver},
 };
 
@@ -91,6 +91,10 @@ impl LetterProvider for Replaceable<dyn LetterProvider> {
 
     fn concurrency(&self) -> usize {
         self.current().concurrency()
+    }
+
+    fn file_drop(&self) -> Option<FileDrop> {
+        self.current().file_drop()
     }
 
     fn response_files(&self) -> Option<Arc<dyn ResponseFiles>> {

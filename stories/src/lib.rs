@@ -9,6 +9,7 @@ mod client;
 mod database;
 mod deterministic;
 mod file_service;
+mod print_shop;
 mod providers;
 mod receiver;
 mod service;
@@ -23,6 +24,7 @@ pub use client::{
 pub use database::EmptyDatabase;
 pub use deterministic::{ManualClock, SeededRandom};
 pub use file_service::FakeFileService;
+pub use print_shop::{Fate, PrintShop, PrintedLetter};
 pub use providers::{Behaviour, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, PanicPoint};
 pub use receiver::{Answer, FakeReceiver, ReceivedCallback};
 pub use service::{Key, TestService};

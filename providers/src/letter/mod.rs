@@ -1,6 +1,7 @@
-//! Letters: the port [`LetterProvider`], and the receipts of print providers.
+//! Letters: the port [`LetterProvider`], the file drop, and the receipts of print providers.
 
 pub mod dvla;
+pub mod file_drop;
 mod response_files;
 
 use std::{fmt, sync::Arc};
@@ -11,6 +12,7 @@ use domain::Postage;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use self::file_drop::FileDrop;
 use crate::{SendError, SendReceipt};
 
 pub use response_files::{
@@ -62,6 +64,12 @@ pub trait LetterProvider: Send + Sync {
 
     /// Returns where the provider leaves response files, if it does.
     fn response_files(&self) -> Option<Arc<dyn ResponseFiles>> {
+        None
+    }
+
+    /// Returns where zips of many letters can be put, for a provider that takes those; `None` for one that takes each letter by
+    /// [`send`](Self::send) only.
+    fn file_drop(&self) -> Option<FileDrop> {
         None
     }
 

@@ -577,7 +577,7 @@ mod tests {
             ),
             (
                 "[[providers.letter]]\nkind = 'dvla'",
-                "no kind `dvla` of letter providers: use sink",
+                "no kind `dvla` of letter providers: use file-drop or sink",
             ),
             ("[[providers.letter]]\nname = 'x'", "needs its kind"),
             (

@@ -161,8 +161,8 @@ mod tests {
                 found.len() > 5 && found.iter().all(|field| !field.about.is_empty()),
                 "{kind}"
             );
-            // Amazon's may have all that they need from the environment.
-            let needs_something = !["ses", "sms-v2"].contains(&kind);
+            // Amazon's may have all that they need from the environment, and a file drop needs one of two.
+            let needs_something = !["ses", "sms-v2", "file-drop"].contains(&kind);
             assert_eq!(
                 found.iter().any(|field| field.required),
                 needs_something,

@@ -1,0 +1,156 @@
+//! The file drop: letters leave as zip files in a directory or on an SFTP server, where a print shop collects them
+//! (`docs/spec/letters.md` §7.3).
+//!
+//! A print shop watches the place, so a file must never be seen half written: it is written under a hidden temporary name,
+//! synced, and renamed. A file that is put twice has the same name both times and is there once.
+//!
+//! Every target guarantees this, and `tests/outside/file_drop` checks it for each. A target that is away, full or denied
+//! fails with a [`DropError`]; all of these are retried.
+
+mod directory;
+mod names;
+mod settings;
+mod sftp;
+mod target;
+mod zips;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{Timestamp, tz::TimeZone};
+
+use self::target::DropTarget;
+pub use self::{
+    names::{pdf_name, zip_name},
+    settings::FileDropSettings,
+    target::{DropError, DroppedFile},
+    zips::{Grouping, MAX_ZIP_BYTES, MAX_ZIP_FILES, ZipError, Zipper},
+};
+use super::{Letter, LetterProvider};
+use crate::{RejectReason, SendError, SendReceipt};
+
+/// Longest response file that is read. One line is some forty bytes, so this is four million letters.
+const MAX_RESPONSE_BYTES: u64 = 256 << 20;
+
+/// A letter provider that takes zip files. Cheap to clone.
+#[derive(Clone)]
+pub struct FileDrop {
+    name: Arc<str>,
+    target: Arc<dyn DropTarget>,
+    /// Folder that zips are put into.
+    zips: Arc<str>,
+}
+
+impl fmt::Debug for FileDrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileDrop")
+            .field("name", &self.name)
+            .field("zips", &self.zips)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileDrop {
+    /// Puts a zip. It appears under its name complete or not at all; if it is there already, nothing changes.
+    pub async fn put(&self, name: &str, contents: Bytes) -> Result<(), DropError> {
+        self.target.put(&self.zips, name, contents).await
+    }
+
+    /// Returns the response files that the print shop leaves in a folder of the target.
+    pub fn responses_in(&self, folder: &str) -> ResponseFolder {
+        ResponseFolder {
+            target: Arc::clone(&self.target),
+            folder: folder.into(),
+        }
+    }
+}
+
+/// The folder in which a print shop leaves its response files.
+#[derive(Clone)]
+pub struct ResponseFolder {
+    target: Arc<dyn DropTarget>,
+    folder: Arc<str>,
+}
+
+impl fmt::Debug for ResponseFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResponseFolder").field(&self.folder).finish()
+    }
+}
+
+/// Subfolder of the response files that have been processed.
+const PROCESSED: &str = "processed";
+
+impl ResponseFolder {
+    /// Lists the files that have not been set aside, by name. Hidden files, which may still be written, are left out.
+    pub async fn list(&self) -> Result<Vec<DroppedFile>, DropError> {
+        let mut files = self.target.list(&self.folder).await?;
+        files.retain(|file| !file.name.starts_with('.'));
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(files)
+    }
+
+    /// Returns the contents of a file; `None` if it is not there any more.
+    pub async fn fetch(&self, name: &str) -> Result<Option<Bytes>, DropError> {
+        self.target
+            .fetch(&self.folder, name, MAX_RESPONSE_BYTES)
+            .await
+    }
+
+    /// Moves a file to the subfolder `processed`, which is created. Does nothing if it is not there any more.
+    pub async fn set_aside(&self, name: &str) -> Result<(), DropError> {
+        self.target.set_aside(&self.folder, name, PROCESSED).await
+    }
+
+    /// Removes a file. Does nothing if it is not there any more.
+    pub async fn remove(&self, name: &str) -> Result<(), DropError> {
+        self.target.remove(&self.folder, name).await
+    }
+}
+
+#[async_trait]
+impl LetterProvider for FileDrop {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn reports_delivery(&self) -> bool {
+        // By response files: a letter in a zip is not printed yet.
+        true
+    }
+
+    fn concurrency(&self) -> usize {
+        // A directory or server of another party: few at a time.
+        2
+    }
+
+    fn file_drop(&self) -> Option<FileDrop> {
+        Some(self.clone())
+    }
+
+    /// Puts a zip of this letter alone. Its name is a function of the letter, so that a repetition puts the same file.
+    async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {
+        let (name, contents) = zip_of_one(letter)?;
+        // A file is there whole or not at all, and is put once however often this is called: no outcome is unknown.
+        self.put(&name, contents)
+            .await
+            .map_err(|DropError(detail)| SendError::Unavailable { detail })?;
+        Ok(SendReceipt::default())
+    }
+}
+
+fn zip_of_one(letter: &Letter) -> Result<(String, Bytes), SendError> {
+    // The time of the attempt would give each attempt another name; an id that was chosen by others carries no time.
+    let created = domain::generated_at(letter.id)
+        .and_then(|at| Timestamp::from_microsecond(at.unix_micros()).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let file = pdf_name(&letter.reference, letter.postage, created);
+    let mut zipper = Zipper::new();
+    let contents = zipper
+        .add(&file, created, &letter.pdf)
+        .and_then(|()| zipper.finish())
+        .map_err(|_| SendError::rejected(RejectReason::Message, "it does not fit into a zip"))?;
+    let day = created.to_zoned_datetime(TimeZone::UTC).date();
+    Ok((zip_name(day, 1, [&*file]), contents))
+}

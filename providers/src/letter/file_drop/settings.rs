@@ -1,0 +1,131 @@
+//! The settings of a file drop.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    FileDrop,
+    directory::Directory,
+    sftp::{Address, Login, Sftp},
+    target::DropTarget,
+};
+use crate::{
+    LetterProvider, Secret, SettingsError,
+    settings::{ProviderSettings, require_positive},
+};
+
+/// The settings of a file drop: a directory, or a directory of an SFTP server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileDropSettings {
+    /// The identifier of the provider's row. Default `file-drop`.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// The directory that zips of letters are put into, such as one that is mounted from the print shop. It is not created,
+    /// so that letters do not go astray when it is not mounted. Either this or `sftp`.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
+    /// The place on an SFTP server that zips of letters are put into: `sftp://<user>@<host>/<path>`, with `:<port>` after the
+    /// host if it is not 22. Needs the program `ssh` of OpenSSH on this machine.
+    #[serde(default)]
+    pub sftp: Option<String>,
+    /// The server's host keys, each as it stands in its `/etc/ssh/ssh_host_….pub`: `ssh-ed25519 AAAA…`. A server with another
+    /// key is refused. Several, so that the server can change its key.
+    #[serde(default)]
+    pub host_keys: Vec<String>,
+    /// The file with the private key to log in with. Its owner must be the user that runs Pillarbox, and nobody else may read
+    /// it.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// The password to log in with; with `key_file`, the passphrase of the key, if it has one.
+    #[serde(default)]
+    pub password: Secret,
+    /// Seconds to wait for the connection and for each answer of the server. Default 60.
+    #[serde(default = "default_timeout_seconds")]
+    pub timeout_seconds: u64,
+}
+
+fn default_name() -> String {
+    "file-drop".to_owned()
+}
+
+const fn default_timeout_seconds() -> u64 {
+    60
+}
+
+impl FileDropSettings {
+    fn invalid(&self, setting: &'static str, reason: &str) -> SettingsError {
+        SettingsError::invalid(&self.name, setting, reason)
+    }
+
+    /// Returns the target and the folder for zips.
+    fn target(&self) -> Result<(Arc<dyn DropTarget>, String), SettingsError> {
+        match (&self.directory, &self.sftp) {
+            (Some(directory), None) => {
+                let folder = directory
+                    .to_str()
+                    .ok_or_else(|| self.invalid("directory", "its name must be text in UTF-8"))?;
+                Ok((Arc::new(Directory), folder.to_owned()))
+            }
+            (None, Some(url)) => {
+                let (address, folder) =
+                    Address::parse(url).map_err(|reason| self.invalid("sftp", reason))?;
+                Ok((Arc::new(Sftp::new(address, self.login()?)), folder))
+            }
+            (Some(_), Some(_)) => {
+                Err(self.invalid("sftp", "set either `directory` or `sftp`, not both"))
+            }
+            (None, None) => Err(self.invalid("directory", "set it, or `sftp`")),
+        }
+    }
+
+    fn login(&self) -> Result<Login, SettingsError> {
+        if self.host_keys.is_empty() {
+            return Err(self.invalid(
+                "host_keys",
+                "give the server's host key, as `ssh-keyscan <host>` shows it after the name of the host; compare it with \
+                 what the print shop says",
+            ));
+        }
+        for key in &self.host_keys {
+            // A line of `known_hosts` is made of it, and one line only.
+            let mut words = key.split(' ');
+            let is_key = words.next().is_some_and(|kind| !kind.is_empty())
+                && words.next().is_some_and(|data| data.len() > 20);
+            if !is_key || key.chars().any(char::is_control) || key.starts_with(['#', '@']) {
+                return Err(self.invalid("host_keys", "write each as `ssh-ed25519 AAAA…`"));
+            }
+        }
+        if self.key_file.is_none() && self.password.expose().is_empty() {
+            return Err(self.invalid("key_file", "set it, or `password`"));
+        }
+        require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
+        Ok(Login {
+            host_keys: self.host_keys.clone(),
+            key_file: self.key_file.clone(),
+            password: self.password.clone(),
+            timeout: Duration::from_secs(self.timeout_seconds),
+        })
+    }
+}
+
+impl ProviderSettings<dyn LetterProvider> for FileDropSettings {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn build(&self, _: &Path) -> Result<Arc<dyn LetterProvider>, SettingsError> {
+        let (target, zips) = self.target()?;
+        Ok(Arc::new(FileDrop {
+            name: self.name.as_str().into(),
+            target,
+            zips: zips.into(),
+        }))
+    }
+}

@@ -1,0 +1,327 @@
+//! What a file drop must do, whatever its target is.
+//!
+//! To add a target, implement [`Place`], and add one line to the table at the end.
+
+mod directory;
+mod sftp;
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::Postage;
+use pillarbox_providers::{
+    Letter, LetterProvider, ProviderSettings as _,
+    letter::file_drop::{DropError, FileDrop, FileDropSettings},
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// A target whose files the test can see without it.
+trait Place: Send + Sync + 'static {
+    fn start() -> Self;
+
+    /// Returns the settings that lead to a directory of the target.
+    fn settings(&self, directory: &Path) -> Value;
+
+    /// Returns the directory of this test, as this machine sees it.
+    fn directory(&self) -> &Path;
+}
+
+const NAME: &str = "NOTIFY.2018-01-13.001.GI5lElRc8UeFHQn8Ajv4.ZIP";
+const RESPONSE: &str = "NOTIFY-20180113180000-RSP.TXT";
+
+fn provider(settings: Value) -> Arc<dyn LetterProvider> {
+    let settings: FileDropSettings = serde_json::from_value(settings).unwrap();
+    settings.build(Path::new("/nowhere")).unwrap()
+}
+
+fn drop_in<P: Place>(place: &P, directory: &Path) -> FileDrop {
+    provider(place.settings(directory)).file_drop().unwrap()
+}
+
+fn drop_of<P: Place>(place: &P) -> FileDrop {
+    drop_in(place, place.directory())
+}
+
+/// Returns the names in the directory, hidden ones too.
+fn names<P: Place>(place: &P) -> Vec<String> {
+    let entries = fs::read_dir(place.directory()).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+async fn a_file_is_there_whole<P: Place>() {
+    let place = P::start();
+    let contents = Bytes::from_static(b"PK\x03\x04 a zip");
+    drop_of(&place).put(NAME, contents.clone()).await.unwrap();
+    assert_eq!(names(&place), [NAME]);
+    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), contents);
+}
+
+async fn a_file_that_is_put_twice_is_there_once<P: Place>() {
+    let place = P::start();
+    let drop = drop_of(&place);
+    drop.put(NAME, Bytes::from_static(b"letters"))
+        .await
+        .unwrap();
+    let first = fs::metadata(place.directory().join(NAME)).unwrap();
+    drop.put(NAME, Bytes::from_static(b"letters"))
+        .await
+        .unwrap();
+    let second = fs::metadata(place.directory().join(NAME)).unwrap();
+    assert_eq!(names(&place), [NAME]);
+    // A print shop that watches for changes sees none.
+    assert_eq!(first.modified().unwrap(), second.modified().unwrap());
+}
+
+async fn a_file_that_is_cut_off_is_replaced<P: Place>() {
+    let place = P::start();
+    fs::write(place.directory().join(NAME), b"let").unwrap();
+    let drop = drop_of(&place);
+    drop.put(NAME, Bytes::from_static(b"letters"))
+        .await
+        .unwrap();
+    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), b"letters");
+    assert_eq!(names(&place), [NAME]);
+}
+
+async fn what_a_killed_attempt_left_is_removed<P: Place>() {
+    let place = P::start();
+    let left = [format!(".{NAME}.0.part"), format!(".{NAME}.1.part")];
+    for name in &left {
+        fs::write(place.directory().join(name), b"let").unwrap();
+    }
+    // Another file's attempt may be running.
+    let other = ".NOTIFY.2018-01-13.002.x.ZIP.0.part".to_owned();
+    fs::write(place.directory().join(&other), b"let").unwrap();
+    let drop = drop_of(&place);
+    drop.put(NAME, Bytes::from_static(b"letters"))
+        .await
+        .unwrap();
+    assert_eq!(names(&place), [other, NAME.to_owned()]);
+}
+
+async fn an_attempt_that_ends_halfway_publishes_nothing<P: Place>() {
+    let place = P::start();
+    let drop = drop_of(&place);
+    let contents = Bytes::from(vec![7; 64 << 20]);
+    // Ended while it connects or writes, as a kill does.
+    let ended = timeout(Duration::from_millis(250), drop.put(NAME, contents.clone())).await;
+    if ended.is_err() {
+        let found = names(&place);
+        let is_whole = |name: &String| {
+            name.starts_with('.')
+                || fs::metadata(place.directory().join(name)).unwrap().len() == 64 << 20
+        };
+        assert!(found.iter().all(is_whole), "{found:?}");
+    }
+    drop.put(NAME, contents).await.unwrap();
+    assert!(names(&place).contains(&NAME.to_owned()));
+}
+
+async fn two_attempts_at_once_agree<P: Place>() {
+    let place = P::start();
+    let drop = drop_of(&place);
+    let contents = Bytes::from(vec![7; 3 << 20]);
+    let (one, other) = tokio::join!(
+        drop.put(NAME, contents.clone()),
+        drop.put(NAME, contents.clone())
+    );
+    one.unwrap();
+    other.unwrap();
+    assert_eq!(names(&place), [NAME]);
+    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), contents);
+}
+
+async fn a_big_file_arrives<P: Place>() {
+    let place = P::start();
+    let contents: Vec<u8> = (0..45_000_000u32).map(|n| (n % 251) as u8).collect();
+    let contents = Bytes::from(contents);
+    drop_of(&place).put(NAME, contents.clone()).await.unwrap();
+    assert!(fs::read(place.directory().join(NAME)).unwrap() == contents);
+}
+
+async fn a_target_that_is_away_is_retried<P: Place>() {
+    let place = P::start();
+    let missing = place.directory().join("not-mounted");
+    let drop = drop_in(&place, &missing);
+    let put = drop.put(NAME, Bytes::from_static(b"letters")).await;
+    let error = put.unwrap_err().to_string();
+    assert!(error.contains("does not exist"), "{error}");
+    let listed = drop.responses_in(missing.to_str().unwrap()).list().await;
+    assert!(listed.is_err());
+    // It was not created: letters would go astray.
+    assert!(!missing.exists());
+    fs::create_dir(&missing).unwrap();
+    drop.put(NAME, Bytes::from_static(b"letters"))
+        .await
+        .unwrap();
+}
+
+async fn a_target_that_denies_is_retried<P: Place>() {
+    let place = P::start();
+    // Nobody can create files here, not even root.
+    let denied = drop_in(&place, Path::new("/sys/kernel"));
+    let put = denied.put(NAME, Bytes::from_static(b"letters")).await;
+    let error: DropError = put.unwrap_err();
+    assert!(!error.to_string().contains("/sys"), "{error}");
+}
+
+async fn response_files_are_listed_read_and_set_aside<P: Place>() {
+    let place = P::start();
+    let directory = place.directory();
+    fs::write(directory.join(RESPONSE), b"ABCD|Sent|1|Sorted\n").unwrap();
+    fs::write(directory.join("NOTIFY-20180112180000-RSP.TXT"), b"").unwrap();
+    fs::write(
+        directory.join(".NOTIFY-20180114180000-RSP.TXT"),
+        b"being written",
+    )
+    .unwrap();
+    let responses = drop_of(&place).responses_in(directory.to_str().unwrap());
+
+    let listed = responses.list().await.unwrap();
+    let found: Vec<_> = listed
+        .iter()
+        .map(|file| (&*file.name, file.bytes))
+        .collect();
+    assert_eq!(
+        found,
+        [("NOTIFY-20180112180000-RSP.TXT", 0), (RESPONSE, 19)]
+    );
+    let contents = responses.fetch(RESPONSE).await.unwrap().unwrap();
+    assert_eq!(contents, &b"ABCD|Sent|1|Sorted\n"[..]);
+
+    responses.set_aside(RESPONSE).await.unwrap();
+    responses
+        .remove("NOTIFY-20180112180000-RSP.TXT")
+        .await
+        .unwrap();
+    assert_eq!(responses.list().await.unwrap(), []);
+    assert!(directory.join("processed").join(RESPONSE).exists());
+    // Again, as after a kill.
+    responses.set_aside(RESPONSE).await.unwrap();
+    responses.remove(RESPONSE).await.unwrap();
+    assert_eq!(responses.fetch(RESPONSE).await.unwrap(), None);
+    // The same file comes a second time.
+    fs::write(directory.join(RESPONSE), b"").unwrap();
+    responses.set_aside(RESPONSE).await.unwrap();
+    assert_eq!(responses.list().await.unwrap(), []);
+}
+
+async fn a_name_cannot_leave_its_folder<P: Place>() {
+    let place = P::start();
+    let drop = drop_of(&place);
+    for name in ["../x", "/etc/x", "", ".."] {
+        assert!(drop.put(name, Bytes::new()).await.is_err(), "{name}");
+        let responses = drop.responses_in(place.directory().to_str().unwrap());
+        assert!(responses.fetch(name).await.is_err());
+    }
+}
+
+/// Sends a letter by itself, twice, as after an answer that was lost.
+async fn a_single_letter_is_put_as_a_zip_of_its_own<P: Place>() {
+    let place = P::start();
+    let provider = provider(place.settings(place.directory()));
+    let letter = Letter {
+        id: Uuid::from_u128(7),
+        at: "2018-01-13T12:00:00Z".parse().unwrap(),
+        reference: "ABCDEF1234567890".to_owned(),
+        service: Uuid::from_u128(8),
+        organisation: None,
+        address: vec!["Ada".to_owned()],
+        postage: Postage::First,
+        pdf: Bytes::from_static(b"%PDF-1.7"),
+    };
+    provider.send(&letter).await.unwrap();
+    provider.send(&letter).await.unwrap();
+    let found = names(&place);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("NOTIFY.") && found[0].contains(".001."),
+        "{found:?}"
+    );
+    let contents = fs::read(place.directory().join(&found[0])).unwrap();
+    // The name of the PDF stands in the zip as it is.
+    let has = |text: &[u8]| contents.windows(text.len()).any(|part| part == text);
+    assert!(has(b"NOTIFY.ABCDEF1234567890.D.1.C."));
+}
+
+/// Passes the names of all tests of the suite to a macro.
+macro_rules! each_test {
+    ($run:ident) => {
+        $run! {
+            a_file_is_there_whole,
+            a_file_that_is_put_twice_is_there_once,
+            a_file_that_is_cut_off_is_replaced,
+            what_a_killed_attempt_left_is_removed,
+            an_attempt_that_ends_halfway_publishes_nothing,
+            two_attempts_at_once_agree,
+            a_big_file_arrives,
+            a_target_that_is_away_is_retried,
+            a_target_that_denies_is_retried,
+            response_files_are_listed_read_and_set_aside,
+            a_name_cannot_leave_its_folder,
+            a_single_letter_is_put_as_a_zip_of_its_own,
+        }
+    };
+}
+
+mod in_a_directory {
+    macro_rules! run {
+        ($($test:ident,)+) => {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test::<super::directory::InDirectory>().await;
+            }
+        )+};
+    }
+    each_test!(run);
+}
+
+mod over_sftp {
+    macro_rules! run {
+        ($($test:ident,)+) => {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs an SFTP server: make test-distributed"]
+            async fn $test() {
+                super::$test::<super::sftp::OverSftp>().await;
+            }
+        )+};
+    }
+    each_test!(run);
+}
+
+#[test]
+fn incomplete_settings_are_refused() {
+    for (settings, what) in [
+        (json!({}), "directory"),
+        (
+            json!({ "directory": "/a", "sftp": "sftp://n@h/a" }),
+            "either",
+        ),
+        (
+            json!({ "sftp": "sftp://n@h/a", "key_file": "/k" }),
+            "host_keys",
+        ),
+        (
+            json!({ "sftp": "sftp://n@h/a", "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA"] }),
+            "key_file",
+        ),
+        (
+            json!({ "sftp": "sftp://n@h/a", "key_file": "/k", "host_keys": ["AAAA"] }),
+            "ssh-ed25519 AAAA",
+        ),
+        (
+            json!({ "sftp": "sftp://n:pw@h/a", "key_file": "/k", "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA"] }),
+            "password",
+        ),
+    ] {
+        let read: FileDropSettings = serde_json::from_value(settings.clone()).unwrap();
+        let error = read.build(Path::new("/nowhere")).err().unwrap().to_string();
+        assert!(error.contains(what), "{settings}: {error}");
+    }
+}
