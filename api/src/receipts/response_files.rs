@@ -24,14 +24,15 @@ pub(crate) async fn receive_response_file(
             let url = envelope["SubscribeURL"].as_str().unwrap_or_default();
             response_files::confirm_subscription(&api.app, url.to_owned()).await;
         }
-        Some("Notification") => match key(&envelope) {
-            Some(key) => {
+        Some("Notification") => {
+            if let Some(key) = key(&envelope) {
                 response_files::announce(&api.app, &key)
                     .await
                     .map_err(Problem::legacy_internal)?;
+            } else {
+                warn!("an announcement of a response file names no file");
             }
-            None => warn!("an announcement of a response file names no file"),
-        },
+        }
         _ => warn!("an announcement of a response file has no type that is known"),
     }
     // Whatever it was: a storage would only send the same again.

@@ -154,7 +154,7 @@ impl fmt::Debug for Providers {
             .field("file_service", &self.file_service)
             .field("scanner", &self.scanner)
             .field("outbound", &self.outbound)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

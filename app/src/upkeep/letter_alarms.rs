@@ -19,8 +19,8 @@ const SCANNED_WITHIN: Duration = Duration::from_mins(10);
 /// How far back the frequent look for unscanned letters goes.
 const UNSCANNED_WINDOW: Duration = Duration::from_hours(2);
 /// The same of the nightly look, whose letters are scanned again up to [`RESCAN_FOR`] after they were created.
-const UNSCANNED_NIGHTLY: Duration = Duration::from_mins(7200);
-const RESCAN_FOR: Duration = Duration::from_mins(4320);
+const UNSCANNED_NIGHTLY: Duration = Duration::from_hours(5 * 24);
+const RESCAN_FOR: Duration = Duration::from_hours(3 * 24);
 /// How far back technical failures are counted.
 const FAILURE_WINDOW: Duration = Duration::from_hours(3 * 24);
 /// A response file is processed within minutes.

@@ -112,18 +112,21 @@ fn base_name(key: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn day(text: &str) -> Option<i64> {
-        Some(local_days::number_of(text.parse().unwrap()))
+    fn day(text: &str) -> i64 {
+        local_days::number_of(text.parse().unwrap())
     }
 
     #[test]
     fn a_file_counts_for_the_local_day_of_its_name() {
         for (key, expected) in [
-            ("NOTIFY-20170820230000-RSP.TXT", day("2017-08-21")),
-            ("NOTIFY-20170120230000-RSP.TXT", day("2017-01-20")),
-            ("NOTIFY-20180904112360-RSP.TXT", day("2018-09-04")),
-            ("notify-20180630225959-rs.txt", day("2018-06-30")),
-            ("a-folder/NOTIFY-20180312112300-RSP.TXT", day("2018-03-12")),
+            ("NOTIFY-20170820230000-RSP.TXT", Some(day("2017-08-21"))),
+            ("NOTIFY-20170120230000-RSP.TXT", Some(day("2017-01-20"))),
+            ("NOTIFY-20180904112360-RSP.TXT", Some(day("2018-09-04"))),
+            ("notify-20180630225959-rs.txt", Some(day("2018-06-30"))),
+            (
+                "a-folder/NOTIFY-20180312112300-RSP.TXT",
+                Some(day("2018-03-12")),
+            ),
             ("NOTIFY.20180312112300.RSP.TXT", None),
             ("NOTIFY-201803121123-RSP.TXT", None),
             ("NOTIFY-2018031211230000-RSP.TXT", None),

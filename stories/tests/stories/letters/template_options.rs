@@ -45,7 +45,7 @@ async fn the_options_of_a_letter_template_are_set_and_printed() {
     let id = made["id"].as_str().unwrap().parse().unwrap();
     let letter = id_of(&post(&world, &service.normal, &to_ada(id)).await);
     let row = kept(&world, &service, letter).await;
-    assert_eq!(row.postage.map(|postage| postage.as_str()), Some("first"));
+    assert_eq!(row.postage.map(domain::Postage::as_str), Some("first"));
     assert_eq!(row.reply_to_text.as_deref(), Some("Bins\n2 Town Square"));
 
     // Options that are absent stay, null removes.
