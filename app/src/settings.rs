@@ -74,6 +74,8 @@ pub struct Settings {
     pub callback_pause_after: Duration,
     /// What tells services by e-mail that their callbacks are paused.
     pub callback_notice: Option<NoticeTemplate>,
+    /// What tells print providers by e-mail how many letters to expect.
+    pub letter_volumes: Option<NoticeTemplate>,
     /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
     pub stop_grace: Duration,
     /// The words by which recipients of text messages ask a service to stop, and to start again.
@@ -106,6 +108,7 @@ impl Default for Settings {
             job_rows_at_once: 1000,
             callback_pause_after: Duration::from_hours(1),
             callback_notice: None,
+            letter_volumes: None,
             stop_grace: Duration::from_secs(5),
             sms_keywords: SmsKeywords::default(),
             suppress_hard_bounces: true,
@@ -135,12 +138,12 @@ impl Default for SmsKeywords {
     }
 }
 
-/// The template of notices to services, and the platform's own service that it belongs to.
+/// The template of notices, and the platform's own service that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoticeTemplate {
     /// The service that sends notices.
     pub service: ServiceId,
-    /// An e-mail template of it, with the placeholders `service`, `callback` and `since`.
+    /// An e-mail template of it, with the placeholders that the setting names.
     pub template: TemplateId,
 }
 

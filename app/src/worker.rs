@@ -14,8 +14,8 @@ use crate::{
         PrintRun, SmsReceipts, Step,
     },
     upkeep::{
-        callback_notices, letter_alarms, retention_cleanup, schedule, sender_checks, storage_audit,
-        stuck_notifications,
+        callback_notices, letter_alarms, letter_volumes, retention_cleanup, schedule,
+        sender_checks, storage_audit, stuck_notifications,
     },
 };
 
@@ -155,6 +155,18 @@ impl TaskHandler for App {
             tasks::LETTERS_STILL_SENDING => letter_alarms::still_sending(self).await,
             tasks::MISSING_SORTED_COUNTS => letter_alarms::missing_counts(self).await,
             tasks::CHECK_FOR_RESPONSE_FILES => letters::response_files::sweep(self).await,
+            tasks::ZIP_AND_SEND_LETTERS => {
+                with(task, async |zip| {
+                    letters::print_run::hand_over_zip(self, task, zip).await
+                })
+                .await
+            }
+            tasks::SEND_LETTER_VOLUMES => {
+                with(task, async |volumes| {
+                    letter_volumes::send(self, task, volumes).await
+                })
+                .await
+            }
             tasks::RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             tasks::CHECK_JOB_STATUS => jobs::check_job_status(self).await,
             tasks::CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,

@@ -101,6 +101,10 @@ impl LetterProvider for Replaceable<dyn LetterProvider> {
         self.current().response_files()
     }
 
+    fn volumes_to(&self) -> Vec<String> {
+        self.current().volumes_to()
+    }
+
     async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {
         self.current().send(letter).await
     }

@@ -160,6 +160,17 @@ pub async fn has_begun(session: &mut Session, deadline: Timestamp) -> Result<boo
     Ok(found.is_some())
 }
 
+/// Returns whether no letter was left for a run at some time.
+pub async fn has_finished(session: &mut Session, deadline: Timestamp) -> Result<bool, Error> {
+    let found = session
+        .fetch_optional(
+            "SELECT deadline FROM print_runs WHERE deadline = $1 AND finished_at IS NOT NULL",
+            args![deadline],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Letters and sheets of a class of postage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Volume {
@@ -284,10 +295,12 @@ pub enum BatchState {
     Put,
     /// Its letters are `sending`.
     Sent,
+    /// Its file could not be put, and its letters failed.
+    Failed,
 }
 
 impl BatchState {
-    const ALL: [Self; 3] = [Self::Claimed, Self::Put, Self::Sent];
+    const ALL: [Self; 4] = [Self::Claimed, Self::Put, Self::Sent, Self::Failed];
 
     /// Returns the name that is stored.
     pub const fn as_str(self) -> &'static str {
@@ -295,6 +308,7 @@ impl BatchState {
             Self::Claimed => "claimed",
             Self::Put => "put",
             Self::Sent => "sent",
+            Self::Failed => "failed",
         }
     }
 }
@@ -442,6 +456,79 @@ pub async fn delete_batch_letters(tx: &mut Tx, batch: Uuid) -> Result<(), Error>
     tx.execute(
         "DELETE FROM print_batch_letters WHERE batch_id = $1",
         args![batch],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Letter of a batch, with what its file in a zip is named for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintableLetter {
+    /// Id of the letter.
+    pub id: NotificationId,
+    /// Service that sends it.
+    pub service_id: ServiceId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Current status.
+    pub status: NotificationStatus,
+    /// Reference that is printed on it.
+    pub reference: String,
+    /// Class of postage.
+    pub postage: Postage,
+}
+
+/// Returns the letters of a batch with what their files are named for, in the order in which they were created. One that
+/// retention or an operator has removed is not among them.
+pub async fn list_printable(
+    session: &mut Session,
+    batch: Uuid,
+) -> Result<Vec<PrintableLetter>, Error> {
+    session
+        .fetch_all(
+            "SELECT notifications.id, notifications.service_id, notifications.created_at, notifications.status, \
+             notifications.reference, notifications.postage \
+             FROM print_batch_letters JOIN notifications \
+             ON notifications.id = print_batch_letters.notification_id \
+             AND notifications.service_id = print_batch_letters.service_id \
+             WHERE print_batch_letters.batch_id = $1 \
+             ORDER BY print_batch_letters.created_at, print_batch_letters.notification_id",
+            args![batch],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            let reference: Option<String> = row.get("reference")?;
+            let postage = row.parse_optional("notifications", "postage")?;
+            Ok(PrintableLetter {
+                id: row.get("id")?,
+                service_id: row.get("service_id")?,
+                created_at: row.get("created_at")?,
+                status: row.parse("notifications", "status")?,
+                reference: reference.unwrap_or_default(),
+                postage: postage.unwrap_or(Postage::Second),
+            })
+        })
+        .collect()
+}
+
+/// Takes letters out of a batch that has not been put.
+pub async fn remove_batch_letters(
+    tx: &mut Tx,
+    batch: Uuid,
+    letters: &[NotificationId],
+) -> Result<(), Error> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let mut args = args![batch];
+    let list = parameters(2, letters.len());
+    args.extend(letters.iter().copied().map(Arg::from));
+    tx.execute(
+        format!(
+            "DELETE FROM print_batch_letters WHERE batch_id = $1 AND notification_id IN ({list})"
+        ),
+        args,
     )
     .await?;
     Ok(())

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 pub(crate) use payloads::{
     CallbackEvent, Callbacks, Delivery, EmailReceipts, ExpiredNotifications, FixedEndpoint,
-    JobPayload, LetterReferences, NotificationIds, PausedCallback, PrintRun, ResponseFileName,
-    SmsReceipts,
+    JobPayload, LetterReferences, LetterVolumes, NotificationIds, PausedCallback, PrintRun,
+    ResponseFileName, SmsReceipts, ZipPayload,
 };
 pub use payloads::{
     CostThreshold, EmailEvent, EmailReceipt, LetterReceipt, LetterReceiptStatus, MessageKey,
@@ -51,6 +51,8 @@ pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
 pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
 pub(crate) const UPDATE_LETTER_STATUSES: &str = "update-letter-notifications-statuses.v1";
 pub(crate) const RECORD_SORTED_COUNTS: &str = "record-daily-sorted-counts.v1";
+pub(crate) const ZIP_AND_SEND_LETTERS: &str = "zip-and-send-letter-pdfs.v1";
+pub(crate) const SEND_LETTER_VOLUMES: &str = "send-letter-volumes.v1";
 // The kinds from here on are enqueued by the schedule.
 pub(crate) const LETTERS_STILL_CREATED: &str = "check-if-letters-still-in-created.v1";
 pub(crate) const LETTERS_IN_TECHNICAL_FAILURE: &str = "check-if-letters-in-technical-failure.v1";
@@ -117,7 +119,9 @@ pub(crate) const SERVICE_CALLBACKS: &str = "service-callbacks";
 pub(crate) const SERVICE_CALLBACKS_RETRY: &str = "service-callbacks-retry";
 /// What stores rows that others have listed: returned letters.
 pub(crate) const DATABASE: &str = "database-tasks";
-/// What the platform does for itself: response files of print providers.
+/// Zips of letters.
+pub(crate) const PROCESS_FTP: &str = "process-ftp-tasks";
+/// What the platform tells print providers, and what they tell it in files.
 pub(crate) const NOTIFY_INTERNAL: &str = "notify-internal-tasks";
 pub(crate) const RESEARCH_MODE: &str = "research-mode-tasks";
 /// Scheduled tasks, and the platform's own.
@@ -176,6 +180,11 @@ pub const POOLS: &[Pool] = &[
     },
     Pool {
         name: DATABASE,
+        workers: 2,
+    },
+    Pool {
+        // No service has them, so one of them runs at a time: each holds a zip in memory.
+        name: PROCESS_FTP,
         workers: 2,
     },
     Pool {
@@ -449,6 +458,35 @@ pub(crate) fn response_file(
             now,
         )
     })
+}
+
+/// Returns a task that makes a zip of a batch of letters and puts it into a file drop. It is in the queue once.
+pub(crate) fn zip_and_send(batch: Uuid, now: Timestamp) -> NewTask {
+    let id = Uuid::new_v5(&batch, b"zip and send");
+    new(
+        id.into(),
+        PROCESS_FTP,
+        Lane::Normal,
+        Uuid::nil().into(),
+        ZIP_AND_SEND_LETTERS,
+        &ZipPayload { batch },
+        now,
+    )
+}
+
+/// Returns a task that tells an address of a print provider how many letters to expect. `key` says which address and run, so
+/// that it is in the queue once.
+pub(crate) fn send_volumes(key: &str, volumes: &LetterVolumes, now: Timestamp) -> NewTask {
+    let id = Uuid::new_v5(&Uuid::nil(), key.as_bytes());
+    new(
+        id.into(),
+        NOTIFY_INTERNAL,
+        Lane::Normal,
+        Uuid::nil().into(),
+        SEND_LETTER_VOLUMES,
+        volumes,
+        now,
+    )
 }
 
 /// Returns a task that writes the rows of a job.

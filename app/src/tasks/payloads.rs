@@ -123,6 +123,22 @@ pub(crate) struct PrintRun {
     pub(crate) deadline: Timestamp,
 }
 
+/// A batch of letters that is handed over as a zip.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ZipPayload {
+    pub(crate) batch: Uuid,
+}
+
+/// What one address of a print provider is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LetterVolumes {
+    pub(crate) provider: String,
+    /// Which of the addresses in the provider's settings. Not the address itself, because payloads hold nothing personal.
+    pub(crate) address: usize,
+    /// The values of the e-mail: numbers and a date.
+    pub(crate) values: serde_json::Map<String, serde_json::Value>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct JobPayload {
     pub(crate) job: JobId,

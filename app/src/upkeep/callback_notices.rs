@@ -89,7 +89,7 @@ async fn try_tell(
 }
 
 /// Returns the service as the caller of its own API.
-fn caller_of(tenant: Arc<Tenant>) -> Option<Caller> {
+pub(super) fn caller_of(tenant: Arc<Tenant>) -> Option<Caller> {
     let is_live = |key: &&store::api_keys::ApiKey| {
         key.key_type == KeyType::Normal && key.revoked_at.is_none()
     };

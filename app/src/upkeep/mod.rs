@@ -2,6 +2,7 @@
 
 pub(crate) mod callback_notices;
 pub(crate) mod letter_alarms;
+pub(crate) mod letter_volumes;
 pub mod queue_stats;
 pub(crate) mod retention_cleanup;
 pub mod schedule;

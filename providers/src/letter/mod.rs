@@ -73,6 +73,11 @@ pub trait LetterProvider: Send + Sync {
         None
     }
 
+    /// Returns the e-mail addresses that are told in each print run how many letters to expect.
+    fn volumes_to(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Sends one letter. Dropping the future leaves the outcome unknown.
     async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError>;
 }

@@ -6,6 +6,7 @@
 //! generated from them.
 
 mod callbacks;
+mod letter_volumes;
 mod load;
 mod providers;
 mod receipts;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     callbacks::{Callbacks, Ports},
+    letter_volumes::LetterVolumes,
     load::{Flags, load},
     providers::{ConfiguredProvider, Providers, RunningProviders},
     receipts::Receipts,
@@ -162,6 +164,8 @@ pub struct Settings {
     pub receipts: Receipts,
     /// Callbacks to services: which URLs they may go to, and when they are paused.
     pub callbacks: Callbacks,
+    /// Telling print providers by e-mail, after each print run, how many letters to expect.
+    pub letter_volumes: LetterVolumes,
     /// The settings file, if it holds secrets and everybody on the machine can read it.
     #[serde(skip)]
     pub exposed_file: Option<PathBuf>,
@@ -210,6 +214,7 @@ impl Default for Settings {
             received_texts: ReceivedTexts::default(),
             receipts: Receipts::default(),
             callbacks: Callbacks::default(),
+            letter_volumes: LetterVolumes::default(),
             exposed_file: None,
         }
     }
@@ -509,6 +514,7 @@ impl Settings {
             suppress_hard_bounces: self.receipts.suppress_hard_bounces,
             suppress_complaints: self.receipts.suppress_complaints,
             callback_notice: self.callbacks.notice(),
+            letter_volumes: self.letter_volumes.notice(),
             callback_pause_after: std::time::Duration::from_mins(
                 self.callbacks.pause_after_minutes,
             ),

@@ -10,7 +10,10 @@ use store::{
 };
 use tracing::{error, info, warn};
 
-use super::hand_over::{self, HandOver};
+use super::{
+    hand_over::{self, HandOver},
+    volumes,
+};
 use crate::{App, tasks};
 
 /// How long one run of the task works before it makes room for others. What is left is found again.
@@ -38,7 +41,7 @@ pub(crate) async fn collate(app: &App, task: &TaskContext, deadline: Timestamp) 
         if task.is_stopping() || now.since(started) > MAX_TIME {
             return TaskOutcome::Snooze(now);
         }
-        match claim_portion(app, deadline, now).await {
+        match claim_portion(app, deadline, letters, now).await {
             Ok(Portion::Claimed(count)) => letters += count,
             Ok(Portion::Finished) => {
                 info!("print run of {deadline}: {letters} letters claimed, none is left");
@@ -62,10 +65,11 @@ pub(crate) async fn collate(app: &App, task: &TaskContext, deadline: Timestamp) 
     }
 }
 
-/// Claims some letters, and enqueues their hand-over in the same transaction.
+/// Claims some letters, and enqueues their hand-over in the same transaction. `claimed` is how many were claimed before.
 async fn claim_portion(
     app: &App,
     deadline: Timestamp,
+    claimed: u64,
     now: Timestamp,
 ) -> Result<Portion, store::Error> {
     let is_over = !store::print_runs::exist_waiting(&mut app.read().await?, deadline).await?;
@@ -73,8 +77,12 @@ async fn claim_portion(
     let mut tx = app.write().await?;
     store::print_runs::begin(&mut tx, deadline, now).await?;
     if is_over {
+        // A run that is repeated and finds nothing more has told the providers before.
+        if claimed > 0 || !store::print_runs::has_finished(&mut tx, deadline).await? {
+            volumes::enqueue(app, &mut tx, deadline, now).await?;
+        }
         store::print_runs::finish(&mut tx, deadline, now).await?;
-        tx.commit().await?;
+        app.commit_and_notify(tx, &[tasks::NOTIFY_INTERNAL]).await?;
         return Ok(Portion::Finished);
     }
     let Some(provider) = provider else {

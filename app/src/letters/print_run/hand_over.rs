@@ -7,6 +7,7 @@ use providers::LetterProvider;
 use queue::{Enqueue as _, NewTask};
 use store::{Tx, print_runs::WaitingLetter};
 
+use super::zips;
 use crate::{
     App,
     tasks::{self, MAX_TASK_IDS, Step},
@@ -16,13 +17,15 @@ use crate::{
 pub(super) enum HandOver<'a> {
     /// One call for each letter (`docs/spec/letters.md` §7.2). Which provider a letter goes to is decided when it is sent.
     Calls(&'a dyn LetterProvider),
+    /// Zips in a file drop (`docs/spec/letters.md` §7.3).
+    Zips(&'a dyn LetterProvider),
 }
 
 impl HandOver<'_> {
     /// Returns the name of the provider.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Calls(provider) => provider.name(),
+            Self::Calls(provider) | Self::Zips(provider) => provider.name(),
         }
     }
 }
@@ -47,7 +50,13 @@ pub(super) async fn choose(app: &App) -> Result<Option<HandOver<'_>>, store::Err
     let chosen = with_share
         .filter(|(share, _)| *share > 0)
         .max_by_key(|(share, _)| *share);
-    Ok(chosen.map(|(_, one)| HandOver::Calls(&*one.provider)))
+    Ok(chosen.map(|(_, one)| {
+        let provider = &*one.provider;
+        match provider.file_drop() {
+            Some(_) => HandOver::Zips(provider),
+            None => HandOver::Calls(provider),
+        }
+    }))
 }
 
 /// Enqueues the hand-over of letters, in the transaction that claims them. Returns the pools of the tasks.
@@ -55,11 +64,14 @@ pub(super) async fn enqueue(
     app: &App,
     tx: &mut Tx,
     provider: &HandOver<'_>,
-    _deadline: Timestamp,
+    deadline: Timestamp,
     letters: &[WaitingLetter],
 ) -> Result<Vec<&'static str>, store::Error> {
     let tasks = match provider {
         HandOver::Calls(_) => calls(app, letters),
+        HandOver::Zips(provider) => {
+            zips::enqueue_batches(app, tx, provider.name(), deadline, letters).await?
+        }
     };
     let pools: BTreeSet<&'static str> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;

@@ -8,7 +8,11 @@
 mod collate;
 mod hand_over;
 mod start;
+mod volumes;
+mod zip_task;
+mod zips;
 
 pub(crate) use collate::collate;
 pub(crate) use start::check_time;
 pub use start::{RunState, StartRunError, list, start};
+pub(crate) use zip_task::hand_over as hand_over_zip;

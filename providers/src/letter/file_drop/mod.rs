@@ -40,6 +40,8 @@ pub struct FileDrop {
     target: Arc<dyn DropTarget>,
     /// Folder that zips are put into.
     zips: Arc<str>,
+    /// Addresses that are told how many letters to expect.
+    volumes_to: Arc<[String]>,
 }
 
 impl fmt::Debug for FileDrop {
@@ -127,6 +129,10 @@ impl LetterProvider for FileDrop {
 
     fn file_drop(&self) -> Option<FileDrop> {
         Some(self.clone())
+    }
+
+    fn volumes_to(&self) -> Vec<String> {
+        self.volumes_to.to_vec()
     }
 
     /// Puts a zip of this letter alone. Its name is a function of the letter, so that a repetition puts the same file.

@@ -49,6 +49,9 @@ pub struct FileDropSettings {
     /// Seconds to wait for the connection and for each answer of the server. Default 60.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: u64,
+    /// E-mail addresses that are told in each print run how many letters to expect. Default: none.
+    #[serde(default)]
+    pub volumes_to: Vec<String>,
 }
 
 fn default_name() -> String {
@@ -121,11 +124,16 @@ impl ProviderSettings<dyn LetterProvider> for FileDropSettings {
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn LetterProvider>, SettingsError> {
+        if let Some(wrong) = self.volumes_to.iter().find(|one| !one.contains('@')) {
+            let reason = format!("`{wrong}` is no e-mail address");
+            return Err(self.invalid("volumes_to", &reason));
+        }
         let (target, zips) = self.target()?;
         Ok(Arc::new(FileDrop {
             name: self.name.as_str().into(),
             target,
             zips: zips.into(),
+            volumes_to: self.volumes_to.as_slice().into(),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod cancelled;
+mod file_drop;
 mod precompiled;
 mod print_run;
 mod rates;
