@@ -376,6 +376,8 @@ pub struct Workers {
     pub service_callbacks: u32,
     /// Retries of callbacks.
     pub service_callbacks_retry: u32,
+    /// Zips of letters, each handed to a file drop. A zip is in memory, up to 40 MiB.
+    pub process_ftp_tasks: u32,
     /// Lists of returned letters.
     pub database_tasks: u32,
     /// What the platform does for itself: response files of print providers.
@@ -401,6 +403,7 @@ impl Default for Workers {
             letter_callbacks: 2,
             service_callbacks: 32,
             service_callbacks_retry: 32,
+            process_ftp_tasks: 2,
             database_tasks: 2,
             notify_internal_tasks: 2,
             research_mode_tasks: 2,
@@ -435,6 +438,7 @@ impl Workers {
             "letter-callbacks" => self.letter_callbacks,
             "service-callbacks" => self.service_callbacks,
             "service-callbacks-retry" => self.service_callbacks_retry,
+            "process-ftp-tasks" => self.process_ftp_tasks,
             "database-tasks" => self.database_tasks,
             "notify-internal-tasks" => self.notify_internal_tasks,
             "research-mode-tasks" => self.research_mode_tasks,
@@ -549,6 +553,7 @@ mod tests {
             sms_callbacks: 97,
             ses_callbacks: 100,
             letter_callbacks: 98,
+            process_ftp_tasks: 105,
             database_tasks: 99,
             service_callbacks: 100,
             service_callbacks_retry: 101,
