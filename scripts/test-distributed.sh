@@ -8,20 +8,10 @@ cd "$(dirname "$0")/.."
 . scripts/mail.sh
 . scripts/aws.sh
 . scripts/postfix.sh
-<<<<<<< HEAD
 . scripts/clamav.sh
-||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
-=======
 . scripts/sftp.sh
->>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
 
-<<<<<<< HEAD
-trap 'set +e; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
-||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
-trap 'set +e; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
-=======
-trap 'set +e; stop_sftp; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
->>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
+trap 'set +e; stop_sftp; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -44,22 +34,18 @@ else
     echo "NOT RUN: the stories of Postfix, which cannot be had or needs root" >&2
     without+=(postfix::)
 fi
-<<<<<<< HEAD
 if start_clamav; then
     export PILLARBOX_TEST_CLAMAV="{\"address\": \"$clamav_address\", \"virus\": \"$clamav_virus\"}"
 else
     echo "NOT RUN: the story of ClamAV, which cannot be had" >&2
     without+=(clamav::)
 fi
-||||||| parent of afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
-=======
 if start_sftp; then
     export PILLARBOX_TEST_SFTP="$sftp_server"
 else
     echo "NOT RUN: the tests of SFTP, because OpenSSH's server cannot be had" >&2
     without+=(sftp)
 fi
->>>>>>> afbeaee (Letters: a file drop, a directory or an SFTP server, as a kind of letter provider)
 
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.
 # Build the whole workspace, as `make test` does: a single package would have other features and be compiled again.
