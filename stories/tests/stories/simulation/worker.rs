@@ -71,7 +71,9 @@ impl Worker {
             name,
             process: None,
             asker,
-            work: Box::pin(work),
+            // The runtime makes a task pause after so many steps, and counts those of the scheduler too, whose number depends on
+            // how fast the database answers.
+            work: Box::pin(tokio::task::unconstrained(work)),
             woken: Arc::new(Woken {
                 is: AtomicBool::new(true),
                 in_one_piece: AtomicBool::default(),
