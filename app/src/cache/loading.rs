@@ -1,21 +1,167 @@
-use std::{hash::Hash, sync::Arc};
+//! A cache that loads what it lacks.
 
-use moka::future::Cache;
+use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
-/// Returns the cached value of a key, or loads it. Concurrent callers share one load.
-pub(super) async fn find_or_load<K, V, L>(
-    cache: &Cache<K, V>,
-    key: K,
-    load: impl FnOnce() -> L,
-) -> Result<V, Arc<store::Error>>
+use domain::Timestamp;
+use moka::sync::Cache;
+use tokio::sync::OnceCell;
+
+/// Values by key. An entry expires by the platform's clock, counted from the start of its load.
+pub(super) struct LoadingCache<K, V> {
+    entries: Cache<K, Arc<Entry<V>>>,
+    time_to_live: Duration,
+}
+
+struct Entry<V> {
+    since: Timestamp,
+    /// Empty while the value is loaded. A failure is shared with those that waited for it, and with no one later.
+    loaded: OnceCell<Result<V, Arc<store::Error>>>,
+}
+
+impl<K, V> fmt::Debug for LoadingCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadingCache")
+            .field("time_to_live", &self.time_to_live)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> LoadingCache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
-    L: Future<Output = Result<V, store::Error>>,
 {
-    match cache.get(&key).await {
-        Some(value) => Ok(value),
+    pub(super) fn new(max_entries: u64, time_to_live: Duration) -> Self {
+        Self {
+            entries: Cache::new(max_entries),
+            time_to_live,
+        }
+    }
+
+    /// Returns the value of a key, or loads it. Concurrent callers share one load.
+    pub(super) async fn get_or_load<L>(
+        &self,
+        key: K,
+        now: Timestamp,
+        load: impl FnOnce() -> L,
+    ) -> Result<V, Arc<store::Error>>
+    where
+        L: Future<Output = Result<V, store::Error>>,
+    {
+        if let Some(entry) = self.entries.get(&key)
+            && !self.is_stale(&entry, now)
+            && let Some(loaded) = entry.loaded.get()
+        {
+            return loaded.clone();
+        }
         // Boxed, because nearly every message finds the value, and loading takes ten kilobytes of future.
-        None => Box::pin(cache.try_get_with(key, load())).await,
+        Box::pin(self.load(key, now, load)).await
+    }
+
+    async fn load<L>(
+        &self,
+        key: K,
+        now: Timestamp,
+        load: impl FnOnce() -> L,
+    ) -> Result<V, Arc<store::Error>>
+    where
+        L: Future<Output = Result<V, store::Error>>,
+    {
+        let empty = || {
+            Arc::new(Entry {
+                since: now,
+                loaded: OnceCell::new(),
+            })
+        };
+        let entry = self.entries.entry(key);
+        let entry = entry.or_insert_with_if(empty, |entry| self.is_stale(entry, now));
+        let load = async || load().await.map_err(Arc::new);
+        let loaded = entry.value().loaded.get_or_init(load).await;
+        loaded.clone()
+    }
+
+    fn is_stale(&self, entry: &Entry<V>, now: Timestamp) -> bool {
+        now >= entry.since.plus(self.time_to_live) || matches!(entry.loaded.get(), Some(Err(_)))
+    }
+
+    /// Removes the value of a key. A load that has begun before is not seen by later callers.
+    pub(super) fn invalidate(&self, key: &K) {
+        self.entries.invalidate(key);
+    }
+
+    /// Removes all values.
+    pub(super) fn invalidate_all(&self) {
+        self.entries.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures::{future::join, poll};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(2);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_micros(seconds * 1_000_000)
+    }
+
+    #[tokio::test]
+    async fn a_value_expires_by_the_time_of_its_load() {
+        let cache = LoadingCache::new(10, TTL);
+        let get = async |now, value: u32| cache.get_or_load(7, now, async || Ok(value)).await;
+        assert_eq!(get(at(0), 1).await.unwrap(), 1);
+        assert_eq!(get(at(1), 2).await.unwrap(), 1);
+        assert_eq!(get(at(2), 3).await.unwrap(), 3);
+        cache.invalidate(&7);
+        assert_eq!(get(at(2), 4).await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn callers_at_once_share_a_load_and_its_failure() {
+        let cache = LoadingCache::<u32, u32>::new(10, TTL);
+        let loads = Cell::new(0);
+        let fail = || async {
+            loads.set(loads.get() + 1);
+            tokio::task::yield_now().await;
+            Err(store::Error::Exists)
+        };
+        let (first, second) = join(
+            cache.get_or_load(7, at(0), fail),
+            cache.get_or_load(7, at(0), fail),
+        )
+        .await;
+        assert!(first.is_err() && second.is_err());
+        assert_eq!(loads.get(), 1);
+        let later = cache.get_or_load(7, at(0), async || Ok(5)).await;
+        assert_eq!(later.unwrap(), 5, "a failure is not kept");
+    }
+
+    #[tokio::test]
+    async fn a_load_from_before_an_invalidation_is_not_kept() {
+        let cache = LoadingCache::<u32, u32>::new(10, TTL);
+        let mut before = Box::pin(cache.get_or_load(7, at(0), async || {
+            tokio::task::yield_now().await;
+            Ok(1)
+        }));
+        assert!(poll!(&mut before).is_pending());
+        cache.invalidate(&7);
+        assert_eq!(before.await.unwrap(), 1);
+        let after = cache.get_or_load(7, at(0), async || Ok(2)).await;
+        assert_eq!(after.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_load_whose_caller_went_away_is_done_by_the_next() {
+        let cache = LoadingCache::<u32, u32>::new(10, TTL);
+        let mut gone = Box::pin(cache.get_or_load(7, at(0), std::future::pending));
+        let mut waiting = Box::pin(cache.get_or_load(7, at(0), async || Ok(2)));
+        assert!(poll!(&mut gone).is_pending());
+        assert!(poll!(&mut waiting).is_pending());
+        drop(gone);
+        assert_eq!(waiting.await.unwrap(), 2);
     }
 }

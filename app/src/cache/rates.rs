@@ -4,11 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Postage, Timestamp};
-use moka::future::Cache;
 pub use store::rates::{LetterRate, SmsRate};
 use templates::letter_timings::{from_london, to_london};
 
-use super::loading::find_or_load;
+use super::loading::LoadingCache;
 use crate::{App, Money};
 
 /// Rates change a few times a year, and are set ahead.
@@ -126,17 +125,18 @@ fn default_letter_rates() -> Vec<LetterRate> {
 
 /// Cache of the rates: a single entry.
 #[derive(Debug)]
-pub(crate) struct RateCache(Cache<(), Arc<Rates>>);
+pub(crate) struct RateCache(LoadingCache<(), Arc<Rates>>);
 
 impl RateCache {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().time_to_live(CACHE_TTL).build())
+        Self(LoadingCache::new(1, CACHE_TTL))
     }
 }
 
 /// Returns all rates, at most a minute old.
 pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
-    find_or_load(&app.caches.rates.0, (), || load(app)).await
+    let cache = &app.caches.rates.0;
+    cache.get_or_load((), app.clock.now(), || load(app)).await
 }
 
 async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Channel, ServiceId, TemplateId};
-use moka::future::Cache;
 pub use store::{template_files::TemplateFile, templates::Template};
 use templates::{
     MAX_FILLED_BYTES,
@@ -13,9 +12,10 @@ use templates::{
     text_messages::TextMessageTemplate,
 };
 
-use super::loading::find_or_load;
+use super::loading::LoadingCache;
 use crate::App;
 
+const MAX_ENTRIES: u64 = 10_000;
 const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
 // A version never changes, but its contact block may be archived.
 const FIXED_VERSION_TTL: Duration = Duration::from_secs(30);
@@ -161,29 +161,23 @@ fn parse_letter(template: &Template) -> LetterTemplate {
 /// Caches of templates: current versions, and versions by number.
 #[derive(Debug)]
 pub(crate) struct TemplateCache {
-    current: Cache<(ServiceId, TemplateId), Option<Arc<ParsedTemplate>>>,
-    versions: Cache<(ServiceId, TemplateId, u32), Option<Arc<ParsedTemplate>>>,
+    current: LoadingCache<(ServiceId, TemplateId), Option<Arc<ParsedTemplate>>>,
+    versions: LoadingCache<(ServiceId, TemplateId, u32), Option<Arc<ParsedTemplate>>>,
 }
 
 impl TemplateCache {
     pub(crate) fn new() -> Self {
         Self {
-            current: Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(CURRENT_VERSION_TTL)
-                .build(),
-            versions: Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(FIXED_VERSION_TTL)
-                .build(),
+            current: LoadingCache::new(MAX_ENTRIES, CURRENT_VERSION_TTL),
+            versions: LoadingCache::new(MAX_ENTRIES, FIXED_VERSION_TTL),
         }
     }
 }
 
 impl TemplateCache {
     /// Invalidates the current version of a template.
-    pub(crate) async fn invalidate(&self, service: ServiceId, id: TemplateId) {
-        self.current.invalidate(&(service, id)).await;
+    pub(crate) fn invalidate(&self, service: ServiceId, id: TemplateId) {
+        self.current.invalidate(&(service, id));
     }
 
     /// Invalidates everything, after a change that many templates refer to.
@@ -210,7 +204,10 @@ pub async fn find(
         }
         Ok::<_, store::Error>(Some(Arc::new(parsed)))
     };
-    find_or_load(&app.caches.templates.current, (service, id), load).await
+    let cache = &app.caches.templates.current;
+    cache
+        .get_or_load((service, id), app.clock.now(), load)
+        .await
 }
 
 /// Finds a template of a service at `version`.
@@ -226,5 +223,7 @@ pub async fn find_version(
                 .await?;
         Ok::<_, store::Error>(found.map(|template| Arc::new(ParsedTemplate::new(template))))
     };
-    find_or_load(&app.caches.templates.versions, (service, id, version), load).await
+    let cache = &app.caches.templates.versions;
+    let key = (service, id, version);
+    cache.get_or_load(key, app.clock.now(), load).await
 }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{ApiKeyId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId};
-use moka::future::Cache;
 use recipients::guest_lists::GuestList;
 use store::{
     api_keys::ApiKey,
@@ -11,9 +10,10 @@ use store::{
     services::Service,
 };
 
-use super::loading::find_or_load;
+use super::loading::LoadingCache;
 use crate::App;
 
+const MAX_ENTRIES: u64 = 10_000;
 // The longest that a revoked key may work (`docs/spec/workers.md` §6).
 const CACHE_TTL: Duration = Duration::from_secs(2);
 /// A key that was revoked longer ago counts as unknown (`docs/spec/public-api.md` §3.3).
@@ -91,26 +91,24 @@ pub struct Caller {
 
 /// Cache of services, including the ids that do not exist.
 #[derive(Debug)]
-pub(crate) struct TenantCache(Cache<ServiceId, Option<Arc<Tenant>>>);
+pub(crate) struct TenantCache(LoadingCache<ServiceId, Option<Arc<Tenant>>>);
 
 impl TenantCache {
     pub(crate) fn new() -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(CACHE_TTL)
-                .build(),
-        )
+        Self(LoadingCache::new(MAX_ENTRIES, CACHE_TTL))
     }
 
-    pub(crate) async fn invalidate(&self, service: ServiceId) {
-        self.0.invalidate(&service).await;
+    pub(crate) fn invalidate(&self, service: ServiceId) {
+        self.0.invalidate(&service);
     }
 }
 
 /// Finds a service, at most two seconds old.
 pub async fn find(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<store::Error>> {
-    find_or_load(&app.caches.tenants.0, id, || load(app, id)).await
+    let cache = &app.caches.tenants.0;
+    cache
+        .get_or_load(id, app.clock.now(), || load(app, id))
+        .await
 }
 
 async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Error> {

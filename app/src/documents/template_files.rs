@@ -107,7 +107,7 @@ pub async fn add(
     store::template_files::insert(&mut tx, &file).await?;
     tx.commit().await?;
     // The cached template lists its files.
-    app.caches.templates.invalidate(service, template).await;
+    app.caches.templates.invalidate(service, template);
     Ok(file)
 }
 
@@ -130,7 +130,7 @@ pub async fn archive(
     let mut tx = app.write().await?;
     let found = store::template_files::archive(&mut tx, service, template, id).await?;
     tx.commit().await?;
-    app.caches.templates.invalidate(service, template).await;
+    app.caches.templates.invalidate(service, template);
     if found {
         Ok(())
     } else {

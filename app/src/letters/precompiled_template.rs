@@ -27,7 +27,7 @@ pub(crate) async fn find_or_create(
         Err(store::Error::Exists) => tx.roll_back().await?,
         Err(fault) => return Err(Arc::new(fault)),
     }
-    app.caches.templates.invalidate(service, id).await;
+    app.caches.templates.invalidate(service, id);
     Ok(Arc::new(ParsedTemplate::new(template)))
 }
 

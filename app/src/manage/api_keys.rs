@@ -104,7 +104,7 @@ pub async fn revoke(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(), A
     let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;
     tx.commit().await?;
     // Even if the key was revoked by another process, which cannot invalidate this cache.
-    app.caches.tenants.invalidate(service).await;
+    app.caches.tenants.invalidate(service);
     if found {
         Ok(())
     } else {

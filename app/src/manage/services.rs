@@ -418,7 +418,7 @@ pub(crate) async fn commit_and_invalidate(
     service: ServiceId,
 ) -> Result<(), AdminError> {
     tx.commit().await?;
-    app.caches.tenants.invalidate(service).await;
+    app.caches.tenants.invalidate(service);
     Ok(())
 }
 
@@ -453,6 +453,6 @@ pub async fn add_member(
     store::users::insert(&mut tx, &user).await?;
     store::services::add_member(&mut tx, service, user.id).await?;
     tx.commit().await?;
-    app.caches.tenants.invalidate(service).await;
+    app.caches.tenants.invalidate(service);
     Ok(user)
 }

@@ -279,7 +279,7 @@ pub async fn update_with_options(
         return Err(TemplateError::Conflict);
     }
     tx.commit().await?;
-    app.caches.templates.invalidate(service, id).await;
+    app.caches.templates.invalidate(service, id);
     Ok(after)
 }
 
@@ -297,7 +297,7 @@ pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<()
     let mut tx = app.write().await?;
     let archived = store::templates::archive(&mut tx, service, id).await?;
     tx.commit().await?;
-    app.caches.templates.invalidate(service, id).await;
+    app.caches.templates.invalidate(service, id);
     if archived {
         Ok(())
     } else {

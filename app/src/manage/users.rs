@@ -93,7 +93,7 @@ pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, A
     let services = store::members::list_memberships(&mut tx, id).await?;
     tx.commit().await?;
     for service in services.into_keys() {
-        app.caches.tenants.invalidate(service).await;
+        app.caches.tenants.invalidate(service);
     }
     Ok(after)
 }

@@ -141,7 +141,7 @@ impl Erasure<'_> {
         }
         // Their cached lists still allow the recipient.
         for service in touched {
-            app.caches.tenants.invalidate(service).await;
+            app.caches.tenants.invalidate(service);
         }
         Ok(())
     }

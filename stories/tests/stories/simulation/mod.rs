@@ -12,11 +12,11 @@
 //! file. There is no network to simulate, and under those libraries the database's thread would have to be replaced, so
 //! that it would not be the real database any more.
 
-mod core_affinity;
 mod faults;
 mod invariants;
 mod requests;
 mod storm;
+mod threads;
 mod worker;
 
 use std::{sync::Arc, time::Instant};
@@ -75,7 +75,7 @@ fn a_seed_repeats_its_storm() {
 }
 
 fn rage_all(share: usize, seeds: impl Iterator<Item = u64>, tells: bool) -> storm::Sums {
-    core_affinity::stay_on(share);
+    threads::stay_on(share);
     let asked = Arc::new(Requests::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

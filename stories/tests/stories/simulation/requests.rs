@@ -10,10 +10,9 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    thread::{self, ThreadId},
 };
 
 use tokio::sync::Notify;
@@ -24,11 +23,24 @@ use tracing_core::{
     span::{Attributes, Current, Id, Record},
 };
 
+use super::threads::{self, Thread};
+
 /// The sender of a statement: a worker by its number, or what runs beside the workers.
 pub(super) type Requester = u64;
 
 /// The group commit, connections returning to their pool, and the scheduler itself.
 pub(super) const NOBODY: Requester = u64::MAX;
+
+/// What is known of the statements that were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Each is answered or waits for its sender.
+    All,
+    /// Each is, or soon waits for its sender, and no signal will say so.
+    AboutToCome,
+    /// One is not, and a signal follows.
+    Missing,
+}
 
 thread_local! {
     /// Whether this is the thread of the scheduler and its workers.
@@ -43,10 +55,8 @@ pub(super) struct Requests {
     /// Number of statements so far.
     ever: AtomicU64,
     something_came: Notify,
-    /// The thread of the connection that writes: the first that was opened.
-    writer: OnceLock<ThreadId>,
-    /// The sender of the statement that the writer executes.
-    at_writer: AtomicU64,
+    /// The threads that execute a statement, and the sender of each.
+    executing: Mutex<BTreeMap<Thread, Requester>>,
     /// Held while a worker advances, so that the database answers nothing before the worker's next await.
     goes_on: Mutex<()>,
 }
@@ -66,12 +76,25 @@ impl Requests {
         done
     }
 
-    /// Returns whether every statement is answered, except one of the writer's whose answer has not been received yet.
-    pub(super) fn is_answered(&self, can_take: impl Fn(Requester) -> bool) -> bool {
-        let at_writer = self.at_writer.load(Ordering::SeqCst);
+    /// Returns which statements are without an answer.
+    ///
+    /// The begin and the end of a transaction, and many rows, are handed over: the database waits until they are received.
+    /// Such a statement counts as answered when its sender is woken and its thread sleeps.
+    pub(super) fn answers(&self, is_woken: impl Fn(Requester) -> bool) -> Answers {
+        let executing = self.executing.lock().expect("the lock is not poisoned");
         let open = self.open.lock().expect("the lock is not poisoned");
-        open.keys()
-            .all(|asker| *asker == at_writer && can_take(*asker))
+        let mut answers = Answers::All;
+        for (asker, count) in open.iter() {
+            let at_work = executing.iter().filter(|(_, of)| *of == asker);
+            let at_work: Vec<Thread> = at_work.map(|(thread, _)| *thread).collect();
+            if at_work.len() != *count || !is_woken(*asker) {
+                return Answers::Missing;
+            }
+            if !at_work.into_iter().all(threads::sleeps) {
+                answers = Answers::AboutToCome;
+            }
+        }
+        answers
     }
 
     /// Returns the number of statements so far.
@@ -89,11 +112,12 @@ impl Requests {
         self.something_came.notified().await;
     }
 
-    fn is_at(&self, question: &Id) {
-        let this = thread::current().id();
-        if *self.writer.get_or_init(|| this) == this {
-            self.at_writer.store(question.into_u64(), Ordering::SeqCst);
-        }
+    fn executes(&self, asker: Option<Requester>) {
+        let mut executing = self.executing.lock().expect("the lock is not poisoned");
+        match asker {
+            Some(asker) => executing.insert(threads::this(), asker),
+            None => executing.remove(&threads::this()),
+        };
     }
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut usize)) {
@@ -168,12 +192,12 @@ impl Subscriber for Spans {
             return;
         }
         drop(self.0.goes_on.lock().expect("the lock is not poisoned"));
-        self.0.is_at(id);
+        self.0.executes(Some(id.into_u64()));
     }
 
     fn exit(&self, _: &Id) {
         if !ON_STAGE.get() {
-            self.0.is_at(&Id::from_u64(NOBODY));
+            self.0.executes(None);
         }
     }
 }

@@ -36,27 +36,13 @@ pub(super) enum Step {
 
 struct Woken {
     is: AtomicBool,
-    /// Whether a single value arrived, and not a row of several.
-    in_one_piece: AtomicBool,
     asked: Arc<Requests>,
 }
 
-impl Woken {
-    fn wake(&self, in_one_piece: bool) {
-        self.in_one_piece.store(in_one_piece, Ordering::SeqCst);
-        self.is.store(true, Ordering::SeqCst);
-        self.asked.tell();
-    }
-}
-
-/// The driver's channel of rows keeps its waker and wakes by reference; what sends a single answer gives its waker away.
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
-        Self::wake(&self, true);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        Self::wake(self, false);
+        self.is.store(true, Ordering::SeqCst);
+        self.asked.tell();
     }
 }
 
@@ -76,15 +62,14 @@ impl Worker {
             work: Box::pin(tokio::task::unconstrained(work)),
             woken: Arc::new(Woken {
                 is: AtomicBool::new(true),
-                in_one_piece: AtomicBool::default(),
                 asked: at.clone(),
             }),
         }
     }
 
-    /// Returns whether the begin or the end of a transaction has arrived; the database waits until it is received.
-    pub(super) fn holds_the_database(&self) -> bool {
-        self.woken.is.load(Ordering::SeqCst) && self.woken.in_one_piece.load(Ordering::SeqCst)
+    /// Returns whether something that it awaits is ready.
+    pub(super) fn is_woken(&self) -> bool {
+        self.woken.is.load(Ordering::SeqCst)
     }
 
     /// Advances to the next await, if what it awaits is ready.

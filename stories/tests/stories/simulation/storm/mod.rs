@@ -21,7 +21,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _}
 
 use super::{
     invariants,
-    requests::{Requester, Requests},
+    requests::{Answers, Requester, Requests},
     worker::{Step, Worker},
 };
 
@@ -273,23 +273,28 @@ impl<'a> Storm<'a> {
         while quiet < 2 {
             let before = self.asked.ever();
             tokio::task::yield_now().await;
-            if self.is_answered() {
-                let nothing_new = self.asked.ever() == before;
-                quiet = if nothing_new { quiet + 1 } else { 0 };
-            } else {
-                quiet = 0;
-                let came = tokio::time::timeout(PATIENCE, self.asked.something_came());
-                came.await.expect("the database answers");
+            match self.answers() {
+                Answers::All => {
+                    let nothing_new = self.asked.ever() == before;
+                    quiet = if nothing_new { quiet + 1 } else { 0 };
+                }
+                Answers::AboutToCome => {
+                    quiet = 0;
+                    std::thread::yield_now();
+                }
+                Answers::Missing => {
+                    quiet = 0;
+                    let came = tokio::time::timeout(PATIENCE, self.asked.something_came());
+                    came.await.expect("the database answers");
+                }
             }
         }
     }
 
-    /// An answer that was not received yet may block the database thread, but counts as answered.
-    fn is_answered(&self) -> bool {
-        self.asked.is_answered(|asker| {
+    fn answers(&self) -> Answers {
+        self.asked.answers(|asker| {
             let asks = |worker: &&Worker| worker.asker == asker;
-            let asker = self.workers.iter().find(asks);
-            asker.is_some_and(Worker::holds_the_database)
+            self.workers.iter().find(asks).is_some_and(Worker::is_woken)
         })
     }
 
