@@ -153,6 +153,7 @@ impl TaskHandler for App {
                 letter_alarms::still_unscanned_nightly(self).await
             }
             tasks::LETTERS_STILL_SENDING => letter_alarms::still_sending(self).await,
+            tasks::MISSING_ACKNOWLEDGEMENTS => letter_alarms::missing_acknowledgements(self).await,
             tasks::MISSING_SORTED_COUNTS => letter_alarms::missing_counts(self).await,
             tasks::CHECK_FOR_RESPONSE_FILES => letters::response_files::sweep(self).await,
             tasks::ZIP_AND_SEND_LETTERS => {

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0013_queue_indexes",
     "0014_letter_print_run",
     "0015_letter_responses",
+    "0016_letter_references",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

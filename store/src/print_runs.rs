@@ -295,7 +295,7 @@ pub enum BatchState {
     Put,
     /// Its letters are `sending`.
     Sent,
-    /// Its file could not be put, and its letters failed.
+    /// Its file could not be put, or nothing was left for one, and its letters failed.
     Failed,
 }
 
@@ -449,6 +449,25 @@ pub async fn set_batch_state(
     )
     .await?;
     Ok(())
+}
+
+/// Returns the names of the files that a provider was given from `after` on and before `before`, in this order.
+pub async fn list_given_files(
+    session: &mut Session,
+    provider: &str,
+    (after, before): (Timestamp, Timestamp),
+) -> Result<Vec<String>, Error> {
+    // Without an index: a run has a few batches.
+    session
+        .fetch_all(
+            "SELECT name FROM print_batches WHERE provider = $1 AND state IN ('put', 'sent') \
+             AND updated_at >= $2 AND updated_at < $3 AND name IS NOT NULL ORDER BY updated_at, name",
+            args![provider, after, before],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("name"))
+        .collect()
 }
 
 /// Deletes the list of the letters of a batch, which is not needed once they are `sending`.

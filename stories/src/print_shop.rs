@@ -1,8 +1,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
     io::{Cursor, Read as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -133,6 +134,13 @@ impl PrintShop {
         self.copies
     }
 
+    /// Acknowledges a zip.
+    pub fn acknowledge(&self, zip: &str) {
+        let name = zip.strip_suffix(".ZIP").unwrap_or(zip);
+        let path = self.responses.join(format!("{name}.ACK.txt"));
+        fs::write(path, "").expect("an acknowledgement can be written");
+    }
+
     /// Writes a response file about letters in this order, and returns its name. `at` is the time in its name:
     /// `20180113180000`.
     pub fn respond<'r>(
@@ -157,6 +165,12 @@ impl PrintShop {
         // As a careful shop does: whoever watches the directory sees it whole.
         let hidden = self.responses.join(format!(".{name}"));
         fs::write(&hidden, text).expect("a response can be written");
+        // It was complete a minute ago, so that it is not taken for one that still grows.
+        let file = File::options().write(true).open(&hidden);
+        let file = file.expect("a response can be opened");
+        let written = file.metadata().and_then(|found| found.modified());
+        let earlier = written.expect("the time is known") - Duration::from_mins(1);
+        file.set_modified(earlier).expect("the time can be set");
         fs::rename(hidden, self.responses.join(&name)).expect("a response can be renamed");
         name
     }

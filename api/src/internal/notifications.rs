@@ -1,7 +1,10 @@
 use app::{
     letters::{
         self, CancelLetterError,
-        precompiled::{ResanitiseError, draw_page, find_validation_failure, resanitise},
+        precompiled::{
+            ResanitiseError, RescanError, draw_page, find_validation_failure, resanitise, rescan,
+            rescan_all,
+        },
     },
     notifications::{Attempt, attempts},
 };
@@ -14,6 +17,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{
+    fields::Fields,
     ids::{Ids, Ids3},
     invalid, listed, ok,
 };
@@ -104,6 +108,44 @@ pub(crate) async fn resanitise_letter(
         _ => Problem::legacy_internal(error),
     })?;
     Ok(ok(&json!({"id": notification})))
+}
+
+/// `POST /service/<id>/notifications/<notification>/rescan`: scans and checks a supplied letter that failed before its check
+/// was over (`docs/spec/letters.md` §5.2).
+pub(crate) async fn rescan_letter(
+    State(api): State<Api>,
+    Ids(service, notification): Ids<ServiceId, NotificationId>,
+) -> Result<Response, Problem> {
+    let done = rescan(&api.app, service, notification).await;
+    done.map_err(|error| match error {
+        RescanError::NoSuch => Problem::legacy_not_found(),
+        RescanError::NotFailed | RescanError::NoPdf => invalid(error.to_string()),
+        RescanError::Store(_) => Problem::legacy_internal(error),
+    })?;
+    Ok(ok(&json!({"id": notification})))
+}
+
+/// Longest time that letters are looked for, in days.
+const MAX_RESCAN_DAYS: u32 = 90;
+
+/// `POST /letters/rescan`: does that for all services, `{"days": 7}`.
+pub(crate) async fn rescan_letters(
+    State(api): State<Api>,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let days: Option<u32> = fields.optional("days");
+    fields.finish()?;
+    let days = days.unwrap_or(7);
+    if !(1..=MAX_RESCAN_DAYS).contains(&days) {
+        return Err(invalid(format!(
+            "days must be a number from 1 to {MAX_RESCAN_DAYS}"
+        )));
+    }
+    let found = rescan_all(&api.app, days).await;
+    let found = found.map_err(Problem::legacy_internal)?;
+    Ok(ok(
+        &json!({"rescanned": found.count, "without_pdf": found.without_pdf}),
+    ))
 }
 
 fn attempt_view(attempt: &Attempt) -> Value {

@@ -151,6 +151,7 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/service/{service}/notifications/{notification}/validation", Internal, notifications::get_validation_failure, Title("Get why a letter failed validation")),
         route!(GET "/service/{service}/notifications/{notification}/page/{page}", Internal, notifications::get_letter_page, Title("Get a picture of a page of a letter")),
         route!(POST "/service/{service}/notifications/{notification}/resanitise", Internal, notifications::resanitise_letter, Title("Rewrite a supplied letter again")),
+        route!(POST "/service/{service}/notifications/{notification}/rescan", Internal, notifications::rescan_letter, Title("Scan a supplied letter again that could not be scanned or checked")),
         route!(GET "/service/{service}/notifications/{notification}/attempts", Internal, notifications::list_attempts, Title("List the attempts to send a notification")),
         route!(POST "/service/{service}/job/{job}/pause", Internal, jobs::pause_job, Title("Pause a job")),
         route!(POST "/service/{service}/job/{job}/resume", Internal, jobs::resume_job, Title("Resume a job")),
@@ -163,6 +164,7 @@ pub(super) fn routes() -> Vec<Route> {
 
         route!(GET "/letters/print-runs", Internal, print_runs::list_print_runs, Title("List print runs")),
         route!(POST "/letters/print-runs", Internal, print_runs::start_print_run, Title("Start a print run")),
+        route!(POST "/letters/rescan", Internal, notifications::rescan_letters, Title("Scan all supplied letters again that could not be scanned or checked")),
         route!(GET "/letters/response-files", Internal, response_files::list_response_files, Title("List response files of print providers")),
         route!(POST "/letters/response-files", Internal, response_files::add_response_file, Title("Add a response file of a print provider")),
         route!(POST "/letters/response-files/count-again", Internal, response_files::count_response_file_again, Title("Count a past response file again")),

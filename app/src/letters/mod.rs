@@ -23,7 +23,7 @@ pub use template_preview::{TemplatePreviewError, draw_template_page};
 
 pub(crate) use cancel::printing_started;
 pub(crate) use originals::{files_of, remove_old_originals};
-pub(crate) use pages::delete_pages;
+pub(crate) use pages::{delete_pages, has_pages};
 pub(crate) use precompiled_template::find_or_create as precompiled_template;
 pub(crate) use step_failure::StepFailure;
 pub(crate) use typeset::{TypesetError, make_pages};

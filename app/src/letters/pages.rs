@@ -31,6 +31,13 @@ pub async fn find_pages(
     sealed_files::find(&app.files, app.store.keyring(), &key, letter.as_uuid()).await
 }
 
+/// Returns whether the pages of a letter exist.
+pub(crate) async fn has_pages(app: &App, service: ServiceId, letter: NotificationId) -> bool {
+    let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
+    // A storage that does not answer is no missing file.
+    !matches!(app.files.read(&key).await, Err(files::Error::Missing(_)))
+}
+
 /// Removes the pages of a letter that was not stored. If that fails, they stay: they are sealed, and no link leads to
 /// them.
 pub(crate) async fn delete_pages(app: &App, service: ServiceId, letter: NotificationId) {

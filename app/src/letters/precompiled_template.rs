@@ -31,7 +31,7 @@ pub(crate) async fn find_or_create(
     Ok(Arc::new(ParsedTemplate::new(template)))
 }
 
-fn id_of(service: ServiceId) -> TemplateId {
+pub(super) fn id_of(service: ServiceId) -> TemplateId {
     // A function of the service, so that concurrent first uses create one template.
     Uuid::new_v5(&service.as_uuid(), NAME.as_bytes()).into()
 }

@@ -61,6 +61,7 @@ pub(crate) const LETTERS_STILL_UNSCANNED_NIGHTLY: &str =
     "check-if-letters-still-pending-virus-check-nightly.v1";
 pub(crate) const LETTERS_STILL_SENDING: &str =
     "raise-alert-if-letter-notifications-still-sending.v1";
+pub(crate) const MISSING_ACKNOWLEDGEMENTS: &str = "raise-alert-if-no-letter-ack-file.v1";
 pub(crate) const MISSING_SORTED_COUNTS: &str = "raise-alert-if-no-sorted-counts.v1";
 pub(crate) const CHECK_FOR_RESPONSE_FILES: &str = "check-for-response-files.v1";
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";

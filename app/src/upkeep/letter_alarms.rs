@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
-use files::Key;
+use domain::{NotificationStatus, Timestamp};
 use jiff::{ToSpan as _, civil::Date};
+use providers::letter::file_drop::{DropError, name_without_ending};
 use queue::TaskOutcome;
 use store::letter_alarms;
 use templates::letter_timings::{Calendar, deadline_of, from_london, to_london};
 use tracing::{error, warn};
 
 use super::stuck_notifications;
-use crate::{App, audit, tasks};
+use crate::{App, audit, letters::has_pages, tasks};
 
 /// A letter is scanned within minutes. Younger ones are still on their way.
 const SCANNED_WITHIN: Duration = Duration::from_mins(10);
@@ -27,6 +27,10 @@ const FAILURE_WINDOW: Duration = Duration::from_hours(3 * 24);
 const PROCESSED_WITHIN: Duration = Duration::from_hours(1);
 /// How far back response files without counts are looked for.
 const COUNTS_WINDOW: Duration = Duration::from_hours(3 * 24);
+/// A zip is acknowledged within an hour.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_hours(1);
+/// How far back unacknowledged zips are looked for. A day more than the above, so that each zip is looked for once.
+const ACKNOWLEDGED_WINDOW: Duration = Duration::from_hours(25);
 /// How long operators can list response files.
 const LISTED_FOR: Duration = Duration::from_hours(90 * 24);
 /// Response files of one look.
@@ -161,10 +165,65 @@ async fn try_look_for_unscanned(
     Ok(lost)
 }
 
-async fn has_pages(app: &App, service: ServiceId, letter: NotificationId) -> bool {
-    let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
-    // A storage that does not answer is no missing file.
-    !matches!(app.files.read(&key).await, Err(files::Error::Missing(_)))
+/// Why acknowledgements cannot be looked for.
+#[derive(Debug, thiserror::Error)]
+enum AcknowledgementError {
+    #[error(transparent)]
+    Drop(#[from] DropError),
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// Alarms of zips of the last day that their print provider has not acknowledged: it may not have them.
+pub(crate) async fn missing_acknowledgements(app: &App) -> TaskOutcome {
+    match list_unacknowledged(app).await {
+        Ok(zips) => {
+            let names = zips.join(", ");
+            let alarm = "missing-acknowledgements";
+            conclude(
+                tasks::MISSING_ACKNOWLEDGEMENTS,
+                alarm,
+                Ok(zips.len() as u64),
+                |_| {
+                    error!(
+                        "Letter acknowledge error: Letter ack file does not contain all zip files sent. Missing ack for zip \
+                         files: [{names}]. Ask the print provider whether it has them: the letters of a zip that is lost are \
+                         sent again by their services"
+                    );
+                },
+            )
+        }
+        Err(fault) => {
+            error!(
+                error = &fault as &dyn std::error::Error,
+                "cannot look for acknowledgements of zips, will try again"
+            );
+            tasks::retry_periodic(tasks::MISSING_ACKNOWLEDGEMENTS)
+        }
+    }
+}
+
+async fn list_unacknowledged(app: &App) -> Result<Vec<String>, AcknowledgementError> {
+    let now = app.clock.now();
+    let between = (
+        now.minus(ACKNOWLEDGED_WINDOW),
+        now.minus(ACKNOWLEDGED_WITHIN),
+    );
+    let mut missing = Vec::new();
+    for one in &app.providers.letter {
+        let Some(drop) = one.provider.file_drop() else {
+            continue;
+        };
+        let Some(acknowledged) = drop.list_acknowledged().await? else {
+            continue;
+        };
+        let mut session = app.read().await?;
+        let given =
+            store::print_runs::list_given_files(&mut session, one.provider.name(), between).await?;
+        let unknown = |zip: &String| !acknowledged.contains(&name_without_ending(zip));
+        missing.extend(given.into_iter().filter(unknown));
+    }
+    Ok(missing)
 }
 
 /// Alarms of response files that were noticed and are not counted: bills cannot be compared with their days.

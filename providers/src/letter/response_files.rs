@@ -32,6 +32,15 @@ pub fn is_response_file(key: &str) -> bool {
     key.ends_with("rs.txt") || key.ends_with("rsp.txt")
 }
 
+/// Returns whether a file that was last written to at this time is complete.
+pub(super) fn has_settled(modified: SystemTime) -> bool {
+    is_older(modified, SETTLED_AFTER)
+}
+
+fn is_older(modified: SystemTime, age: Duration) -> bool {
+    modified.elapsed().unwrap_or_default() >= age
+}
+
 /// A response file that waits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ResponseFileEntry {
@@ -120,8 +129,7 @@ impl ResponseDirectory {
 
     fn is_settled(&self, metadata: &std::fs::Metadata) -> bool {
         let modified = metadata.modified();
-        let age = modified.map(|at| at.elapsed().unwrap_or_default());
-        age.is_ok_and(|age| age >= self.settled_after)
+        modified.is_ok_and(|at| is_older(at, self.settled_after))
     }
 
     /// Adds the files of a folder to `files`, and its folders to `folders`.

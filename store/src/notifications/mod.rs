@@ -3,6 +3,7 @@
 
 mod contents;
 mod contents_replacement;
+mod failed_letters;
 mod failure_rate;
 mod job_rows;
 mod new;
@@ -25,6 +26,7 @@ pub use contents_replacement::{
     LetterAddress, erase, list_by_channel, list_letters, list_sealed, replace_sealed,
     set_letter_address,
 };
+pub use failed_letters::{FailedLetter, list_failed_letters, restart_check};
 pub use failure_rate::{FailureRate, measure_failures};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};

@@ -11,6 +11,7 @@ use super::{Contents, contents::seal};
 use crate::{
     Error, Keyring, Tx,
     db::{Table, columns},
+    letter_references,
 };
 
 /// Notification to insert. `P` is its personal data: plain [`Contents`] at first, and [`SealedContents`] once it is a
@@ -164,7 +165,10 @@ impl SealedRow {
     }
 }
 
-/// Inserts notifications, skipping those whose id exists. Returns how many were inserted.
+/// Inserts notifications, skipping those whose id exists. Returns how many were inserted. Fails with [`Error::Exists`] if a
+/// letter has the reference of another, which does not happen to random ones.
 pub async fn insert_many(tx: &mut Tx, notifications: &[SealedRow]) -> Result<u64, Error> {
-    tx.insert_rows(&TABLE, notifications).await
+    let inserted = tx.insert_rows(&TABLE, notifications).await?;
+    letter_references::record(tx, notifications).await?;
+    Ok(inserted)
 }

@@ -4,10 +4,12 @@
 mod address;
 mod check;
 mod resanitise;
+mod rescan;
 mod scan;
 mod validation;
 
 pub use resanitise::{ResanitiseError, resanitise};
+pub use rescan::{RescanError, Rescanned, rescan, rescan_all};
 pub use validation::{PictureError, ValidationFailure, draw_page, find as find_validation_failure};
 
 pub(crate) use check::check;

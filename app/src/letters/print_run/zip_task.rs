@@ -129,8 +129,13 @@ async fn put(app: &App, task: &TaskContext, batch: &mut PrintBatch) -> Result<()
         );
     }
     batch.name = Some(name);
-    record(app, batch, BatchState::Put).await?;
-    batch.state = BatchState::Put;
+    // Nobody acknowledges a zip that was not put.
+    batch.state = if count > 0 {
+        BatchState::Put
+    } else {
+        BatchState::Failed
+    };
+    record(app, batch, batch.state).await?;
     Ok(())
 }
 

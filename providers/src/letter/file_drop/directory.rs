@@ -58,12 +58,6 @@ impl DropTarget for Directory {
         })
         .await
     }
-
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), DropError> {
-        check_name(name)?;
-        let path = Path::new(folder).join(name);
-        blocking(move || present(fs::remove_file(path)).map(drop)).await
-    }
 }
 
 /// Runs file operations where they block nobody else.

@@ -9,29 +9,27 @@
 
 mod directory;
 mod names;
+mod responses;
 mod settings;
 mod sftp;
 mod target;
 mod zips;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use self::target::DropTarget;
+use self::{names::acknowledged_zip, responses::DropResponses, target::DropTarget};
 pub use self::{
-    names::{pdf_name, zip_name},
+    names::{name_without_ending, pdf_name, zip_name},
     settings::FileDropSettings,
-    target::{DropError, DroppedFile},
+    target::DropError,
     zips::{Grouping, MAX_ZIP_BYTES, MAX_ZIP_FILES, ZipError, Zipper},
 };
-use super::{Letter, LetterProvider};
+use super::{Letter, LetterProvider, ResponseFiles};
 use crate::{RejectReason, SendError, SendReceipt};
-
-/// Longest response file that is read. One line is some forty bytes, so this is four million letters.
-const MAX_RESPONSE_BYTES: u64 = 256 << 20;
 
 /// A letter provider that takes zip files. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +40,10 @@ pub struct FileDrop {
     zips: Arc<str>,
     /// Addresses that are told how many letters to expect.
     volumes_to: Arc<[String]>,
+    /// Where the print shop leaves response files.
+    responses: Option<Arc<DropResponses>>,
+    /// Folder in which the print shop acknowledges zips.
+    acknowledgements: Option<Arc<str>>,
 }
 
 impl fmt::Debug for FileDrop {
@@ -59,55 +61,15 @@ impl FileDrop {
         self.target.put(&self.zips, name, contents).await
     }
 
-    /// Returns the response files that the print shop leaves in a folder of the target.
-    pub fn responses_in(&self, folder: &str) -> ResponseFolder {
-        ResponseFolder {
-            target: Arc::clone(&self.target),
-            folder: folder.into(),
-        }
-    }
-}
-
-/// The folder in which a print shop leaves its response files.
-#[derive(Clone)]
-pub struct ResponseFolder {
-    target: Arc<dyn DropTarget>,
-    folder: Arc<str>,
-}
-
-impl fmt::Debug for ResponseFolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ResponseFolder").field(&self.folder).finish()
-    }
-}
-
-/// Subfolder of the response files that have been processed.
-const PROCESSED: &str = "processed";
-
-impl ResponseFolder {
-    /// Lists the files that have not been set aside, by name. Hidden files, which may still be written, are left out.
-    pub async fn list(&self) -> Result<Vec<DroppedFile>, DropError> {
-        let mut files = self.target.list(&self.folder).await?;
-        files.retain(|file| !file.name.starts_with('.'));
-        files.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(files)
-    }
-
-    /// Returns the contents of a file; `None` if it is not there any more.
-    pub async fn fetch(&self, name: &str) -> Result<Option<Bytes>, DropError> {
-        self.target
-            .fetch(&self.folder, name, MAX_RESPONSE_BYTES)
-            .await
-    }
-
-    /// Moves a file to the subfolder `processed`, which is created. Does nothing if it is not there any more.
-    pub async fn set_aside(&self, name: &str) -> Result<(), DropError> {
-        self.target.set_aside(&self.folder, name, PROCESSED).await
-    }
-
-    /// Removes a file. Does nothing if it is not there any more.
-    pub async fn remove(&self, name: &str) -> Result<(), DropError> {
-        self.target.remove(&self.folder, name).await
+    /// Returns the names of the zips that the print shop has acknowledged, in upper case and without their ending; `None` if
+    /// it does not acknowledge any.
+    pub async fn list_acknowledged(&self) -> Result<Option<BTreeSet<String>>, DropError> {
+        let Some(folder) = &self.acknowledgements else {
+            return Ok(None);
+        };
+        let files = self.target.list(folder).await?;
+        let names = files.iter().filter_map(|file| acknowledged_zip(&file.name));
+        Ok(Some(names.collect()))
     }
 }
 
@@ -125,6 +87,11 @@ impl LetterProvider for FileDrop {
     fn concurrency(&self) -> usize {
         // A directory or server of another party: few at a time.
         2
+    }
+
+    fn response_files(&self) -> Option<Arc<dyn ResponseFiles>> {
+        let responses = self.responses.clone()?;
+        Some(responses)
     }
 
     fn file_drop(&self) -> Option<FileDrop> {

@@ -34,6 +34,18 @@ pub fn zip_name<'n>(
     format!("NOTIFY.{deadline}.{number:03}.{hash}.ZIP")
 }
 
+/// Returns the base name of a zip in upper case, by which its acknowledgement is known.
+pub fn name_without_ending(zip: &str) -> String {
+    let zip = zip.to_uppercase();
+    zip.strip_suffix(".ZIP").map(str::to_owned).unwrap_or(zip)
+}
+
+/// Returns the base name of the zip that a file acknowledges (`<name>.ACK.TXT`, in any case), in upper case.
+pub(super) fn acknowledged_zip(file: &str) -> Option<String> {
+    let file = file.to_uppercase();
+    file.strip_suffix(".ACK.TXT").map(name_without_ending)
+}
+
 /// The class in the names of files (`docs/spec/letters.md` §2).
 const fn postage_class(postage: Postage) -> &'static str {
     match postage {
@@ -93,6 +105,18 @@ mod tests {
         assert_eq!(zip_name(date(2018, 1, 13), 1, files), name);
         let other = zip_name(date(2018, 1, 13), 1, files[..1].iter().copied());
         assert_ne!(other, name);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_known_by_the_name_of_its_zip() {
+        let zip = "NOTIFY.2018-01-13.001.GI5lElRc8UeFHQn8Ajv4.ZIP";
+        for file in [
+            "NOTIFY.2018-01-13.001.GI5lElRc8UeFHQn8Ajv4.ACK.txt",
+            "notify.2018-01-13.001.gi5lelrc8uefhqn8ajv4.zip.ack.txt",
+        ] {
+            assert_eq!(acknowledged_zip(file), Some(name_without_ending(zip)));
+        }
+        assert_eq!(acknowledged_zip(zip), None);
     }
 
     #[test]

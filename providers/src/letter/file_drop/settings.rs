@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     FileDrop,
     directory::Directory,
+    responses::DropResponses,
     sftp::{Address, Login, Sftp},
     target::DropTarget,
 };
@@ -49,6 +50,14 @@ pub struct FileDropSettings {
     /// Seconds to wait for the connection and for each answer of the server. Default 60.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: u64,
+    /// The directory in which the print shop leaves its response files, of this machine or of the SFTP server, as a path that
+    /// begins with a slash. Files that have been processed move to its folder `processed`. Default: none are read.
+    #[serde(default)]
+    pub responses: Option<String>,
+    /// The directory in which the print shop leaves a file `<name of the zip>.ACK.TXT` for each zip that it has received, as
+    /// for `responses`. A zip without one raises an alarm. Default: none are expected.
+    #[serde(default)]
+    pub acknowledgements: Option<String>,
     /// E-mail addresses that are told in each print run how many letters to expect. Default: none.
     #[serde(default)]
     pub volumes_to: Vec<String>,
@@ -128,12 +137,26 @@ impl ProviderSettings<dyn LetterProvider> for FileDropSettings {
             let reason = format!("`{wrong}` is no e-mail address");
             return Err(self.invalid("volumes_to", &reason));
         }
+        for (setting, folder) in [
+            ("responses", &self.responses),
+            ("acknowledgements", &self.acknowledgements),
+        ] {
+            if folder.as_ref().is_some_and(|path| !path.starts_with('/')) {
+                return Err(self.invalid(setting, "write it as a path that begins with a slash"));
+            }
+        }
         let (target, zips) = self.target()?;
+        let responses = self.responses.clone().map(|folder| {
+            let target = Arc::clone(&target);
+            Arc::new(DropResponses::new(target, folder))
+        });
         Ok(Arc::new(FileDrop {
             name: self.name.as_str().into(),
             target,
             zips: zips.into(),
             volumes_to: self.volumes_to.as_slice().into(),
+            responses,
+            acknowledgements: self.acknowledgements.as_deref().map(Arc::from),
         }))
     }
 }

@@ -1,6 +1,9 @@
 //! The port of a place for files, and its errors.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,20 +29,24 @@ pub(super) trait DropTarget: Send + Sync {
 
     /// Moves a file to a subfolder, replacing one of that name. Does nothing if there is no such file.
     async fn set_aside(&self, folder: &str, name: &str, subfolder: &str) -> Result<(), DropError>;
-
-    /// Removes a file. Does nothing if there is none.
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), DropError>;
 }
 
 /// A file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DroppedFile {
+pub(super) struct DroppedFile {
     /// Its name, without a path.
-    pub name: String,
+    pub(super) name: String,
     /// Its length in bytes.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// When it was last written to, in seconds since 1970; 0 if the target does not say.
-    pub modified: u64,
+    pub(super) modified: u64,
+}
+
+impl DroppedFile {
+    /// Returns when it was last written to.
+    pub(super) fn modified(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.modified)
+    }
 }
 
 /// A file drop cannot be used now: it is away, full, or refuses us. Trying again later may help.

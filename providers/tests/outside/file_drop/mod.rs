@@ -11,7 +11,10 @@ use bytes::Bytes;
 use domain::Postage;
 use pillarbox_providers::{
     Letter, LetterProvider, ProviderSettings as _,
-    letter::file_drop::{DropError, FileDrop, FileDropSettings},
+    letter::{
+        ResponseFiles,
+        file_drop::{DropError, FileDrop, FileDropSettings, name_without_ending},
+    },
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -152,8 +155,7 @@ async fn a_target_that_is_away_is_retried<P: Place>() {
     let put = drop.put(NAME, Bytes::from_static(b"letters")).await;
     let error = put.unwrap_err().to_string();
     assert!(error.contains("does not exist"), "{error}");
-    let listed = drop.responses_in(missing.to_str().unwrap()).list().await;
-    assert!(listed.is_err());
+    assert!(responses_in(&place, &missing).list().await.is_err());
     // It was not created: letters would go astray.
     assert!(!missing.exists());
     fs::create_dir(&missing).unwrap();
@@ -171,45 +173,79 @@ async fn a_target_that_denies_is_retried<P: Place>() {
     assert!(!error.to_string().contains("/sys"), "{error}");
 }
 
+/// Returns the response files of a directory of the target.
+fn responses_in<P: Place>(place: &P, directory: &Path) -> Arc<dyn ResponseFiles> {
+    let mut settings = place.settings(place.directory());
+    settings["responses"] = json!(directory);
+    provider(settings).response_files().unwrap()
+}
+
+/// Writes a file that the print shop has been done with for a minute.
+fn leave(path: &Path, contents: &str) {
+    fs::write(path, contents).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let written = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(written - Duration::from_mins(1)).unwrap();
+}
+
+async fn keys(responses: &dyn ResponseFiles) -> Vec<String> {
+    let mut listed = responses.list().await.unwrap();
+    listed.sort();
+    listed.into_iter().map(|file| file.key).collect()
+}
+
 async fn response_files_are_listed_read_and_set_aside<P: Place>() {
     let place = P::start();
     let directory = place.directory();
-    fs::write(directory.join(RESPONSE), b"ABCD|Sent|1|Sorted\n").unwrap();
-    fs::write(directory.join("NOTIFY-20180112180000-RSP.TXT"), b"").unwrap();
-    fs::write(
-        directory.join(".NOTIFY-20180114180000-RSP.TXT"),
-        b"being written",
-    )
-    .unwrap();
-    let responses = drop_of(&place).responses_in(directory.to_str().unwrap());
+    let contents = "ABCD|Sent|1|Sorted\n";
+    leave(&directory.join(RESPONSE), contents);
+    let empty = "NOTIFY-20180112180000-RSP.TXT";
+    leave(&directory.join(empty), "");
+    leave(&directory.join(".NOTIFY-20180114180000-RSP.TXT"), "hidden");
+    leave(&directory.join("NOTIFY.ACK.TXT"), "");
+    fs::write(directory.join("NOTIFY-20180115180000-RSP.TXT"), "may grow").unwrap();
+    let responses = responses_in(&place, directory);
 
+    assert_eq!(keys(&*responses).await, [empty, RESPONSE]);
+    let fetched = responses.fetch(RESPONSE).await.unwrap().unwrap();
+    assert_eq!(fetched.contents, contents.as_bytes());
     let listed = responses.list().await.unwrap();
-    let found: Vec<_> = listed
-        .iter()
-        .map(|file| (&*file.name, file.bytes))
-        .collect();
-    assert_eq!(
-        found,
-        [("NOTIFY-20180112180000-RSP.TXT", 0), (RESPONSE, 19)]
-    );
-    let contents = responses.fetch(RESPONSE).await.unwrap().unwrap();
-    assert_eq!(contents, &b"ABCD|Sent|1|Sorted\n"[..]);
+    let entry = listed.iter().find(|file| file.key == RESPONSE).unwrap();
+    assert_eq!(entry.version, fetched.version);
 
-    responses.set_aside(RESPONSE).await.unwrap();
-    responses
-        .remove("NOTIFY-20180112180000-RSP.TXT")
-        .await
-        .unwrap();
-    assert_eq!(responses.list().await.unwrap(), []);
+    responses.put_aside(RESPONSE).await.unwrap();
+    responses.put_aside(empty).await.unwrap();
+    assert_eq!(keys(&*responses).await, Vec::<String>::new());
     assert!(directory.join("processed").join(RESPONSE).exists());
     // Again, as after a kill.
-    responses.set_aside(RESPONSE).await.unwrap();
-    responses.remove(RESPONSE).await.unwrap();
+    responses.put_aside(RESPONSE).await.unwrap();
     assert_eq!(responses.fetch(RESPONSE).await.unwrap(), None);
-    // The same file comes a second time.
-    fs::write(directory.join(RESPONSE), b"").unwrap();
-    responses.set_aside(RESPONSE).await.unwrap();
-    assert_eq!(responses.list().await.unwrap(), []);
+    // Another file of the same name comes.
+    leave(&directory.join(RESPONSE), "longer than that was");
+    let again = responses.fetch(RESPONSE).await.unwrap().unwrap();
+    assert_ne!(again.version, fetched.version);
+    responses.put_aside(RESPONSE).await.unwrap();
+    assert_eq!(keys(&*responses).await, Vec::<String>::new());
+}
+
+async fn acknowledgements_are_listed<P: Place>() {
+    let place = P::start();
+    let directory = place.directory();
+    assert_eq!(drop_of(&place).list_acknowledged().await.unwrap(), None);
+    fs::write(
+        directory.join(format!("{}.ACK.txt", &NAME[..NAME.len() - 4])),
+        "",
+    )
+    .unwrap();
+    fs::write(directory.join("other.txt"), "").unwrap();
+    let mut settings = place.settings(directory);
+    settings["acknowledgements"] = json!(directory);
+    let drop = provider(settings).file_drop().unwrap();
+    let acknowledged = drop.list_acknowledged().await.unwrap().unwrap();
+    assert_eq!(
+        acknowledged.into_iter().collect::<Vec<_>>(),
+        [name_without_ending(NAME)]
+    );
 }
 
 async fn a_name_cannot_leave_its_folder<P: Place>() {
@@ -217,8 +253,8 @@ async fn a_name_cannot_leave_its_folder<P: Place>() {
     let drop = drop_of(&place);
     for name in ["../x", "/etc/x", "", ".."] {
         assert!(drop.put(name, Bytes::new()).await.is_err(), "{name}");
-        let responses = drop.responses_in(place.directory().to_str().unwrap());
-        assert!(responses.fetch(name).await.is_err());
+        let responses = responses_in(&place, place.directory());
+        assert_eq!(responses.fetch(name).await.unwrap(), None, "{name}");
     }
 }
 
@@ -264,6 +300,7 @@ macro_rules! each_test {
             a_target_that_is_away_is_retried,
             a_target_that_denies_is_retried,
             response_files_are_listed_read_and_set_aside,
+            acknowledgements_are_listed,
             a_name_cannot_leave_its_folder,
             a_single_letter_is_put_as_a_zip_of_its_own,
         }
@@ -303,6 +340,7 @@ fn incomplete_settings_are_refused() {
             json!({ "directory": "/a", "sftp": "sftp://n@h/a" }),
             "either",
         ),
+        (json!({ "directory": "/a", "responses": "out" }), "slash"),
         (
             json!({ "sftp": "sftp://n@h/a", "key_file": "/k" }),
             "host_keys",

@@ -3,12 +3,13 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{Clock as _, NotificationStatus, TemplateId};
-use pillarbox_stories::{PrintShop, PrintedLetter, TestService, World};
+use pillarbox_stories::{Fate, PrintShop, PrintedLetter, TestService, World};
 use providers::{LetterProvider, ProviderSettings as _, letter::file_drop::FileDropSettings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{id_of, kept, post, service, template, to_ada};
+use crate::captured_log::CapturedLog;
 
 /// Pause between two attempts to put a zip.
 const RETRY: Duration = Duration::from_secs(181);
@@ -36,6 +37,21 @@ fn people(count: usize) -> String {
 
 fn references(letters: &[PrintedLetter]) -> Vec<&str> {
     letters.iter().map(|letter| &*letter.reference).collect()
+}
+
+/// Returns the settings of a file drop in a directory of the SFTP server, and the directory.
+fn over_sftp() -> (Value, TempDir) {
+    let server = std::env::var("PILLARBOX_TEST_SFTP").expect("set by make test-distributed");
+    let server: Value = serde_json::from_str(&server).unwrap();
+    let directory = TempDir::new_in(server["root"].as_str().unwrap()).unwrap();
+    let (user, port) = (server["user"].as_str().unwrap(), &server["port"]);
+    let settings = json!({
+        "name": "print-shop",
+        "sftp": format!("sftp://{user}@127.0.0.1:{port}{}", directory.path().display()),
+        "host_keys": [server["host_key"]],
+        "key_file": server["key_file"],
+    });
+    (settings, directory)
 }
 
 /// Sends two hundred letters of a spreadsheet to a print shop, twice, and looks at what it got.
@@ -84,17 +100,113 @@ async fn a_job_of_letters_reaches_the_print_shop_in_zips() {
 #[tokio::test]
 #[ignore = "needs an SFTP server: make test-distributed"]
 async fn a_job_of_letters_reaches_the_print_shop_over_sftp() {
-    let server = std::env::var("PILLARBOX_TEST_SFTP").expect("set by make test-distributed");
-    let server: Value = serde_json::from_str(&server).unwrap();
-    let directory = TempDir::new_in(server["root"].as_str().unwrap()).unwrap();
-    let (user, port) = (server["user"].as_str().unwrap(), &server["port"]);
-    let settings = json!({
-        "name": "print-shop",
-        "sftp": format!("sftp://{user}@127.0.0.1:{port}{}", directory.path().display()),
-        "host_keys": [server["host_key"]],
-        "key_file": server["key_file"],
-    });
+    let (settings, directory) = over_sftp();
     a_job_is_printed_once(settings, directory.path()).await;
+}
+
+/// Prints three letters and reports on them, twice and out of order, in a folder of the drop.
+async fn the_shop_reports(mut settings: Value, directory: &Path) {
+    let responses = directory.join("responses");
+    fs::create_dir(&responses).unwrap();
+    settings["responses"] = json!(responses);
+    let world = world_with(settings).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    let mut letters = Vec::new();
+    for _ in 0..3 {
+        letters.push(id_of(
+            &post(&world, &service.normal, &to_ada(template)).await,
+        ));
+    }
+    world.print_letters().await;
+    let mut shop = PrintShop::new(directory, &responses);
+    shop.collect();
+    let printed: Vec<String> = references(shop.printed())
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let fates = [Fate::Unsorted, Fate::Spoilt, Fate::Lost];
+    let lines = printed.iter().zip(fates);
+    let name = shop.respond(
+        "20260303090000",
+        lines.rev().map(|(one, fate)| (&**one, 1, fate)),
+    );
+    for _ in 0..2 {
+        world.advance(Duration::from_mins(1));
+        world.run_schedule().await;
+    }
+    let statuses = [
+        NotificationStatus::Delivered,
+        NotificationStatus::TemporaryFailure,
+        NotificationStatus::Sending,
+    ];
+    for reference in &printed {
+        let position = printed.iter().position(|one| one == reference).unwrap();
+        let mut found = Vec::new();
+        for id in &letters {
+            let letter = kept(&world, &service, *id).await;
+            if letter.reference.as_ref() == Some(reference) {
+                found.push(letter.status);
+            }
+        }
+        assert_eq!(found, [statuses[position]]);
+    }
+    assert!(responses.join("processed").join(&name).exists());
+    assert!(!responses.join(&name).exists());
+    let day = app::letters::response_files::parse_day("2026-03-03").unwrap();
+    let counts = app::letters::response_files::list_counts(&world.app, day, day).await;
+    let counts: Vec<_> = counts
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.file_name, one.sorted_count, one.unsorted_count))
+        .collect();
+    assert_eq!(counts, [(name, 0, 2)]);
+}
+
+#[tokio::test]
+async fn response_files_are_noticed_in_the_drop() {
+    let directory = TempDir::new().unwrap();
+    the_shop_reports(in_directory(directory.path()), directory.path()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs an SFTP server: make test-distributed"]
+async fn response_files_are_noticed_over_sftp() {
+    let (settings, directory) = over_sftp();
+    the_shop_reports(settings, directory.path()).await;
+}
+
+#[tokio::test]
+async fn a_zip_that_the_print_shop_does_not_acknowledge_raises_an_alarm() {
+    let directory = TempDir::new().unwrap();
+    let mut settings = in_directory(directory.path());
+    settings["acknowledgements"] = json!(directory.path());
+    let world = world_with(settings).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    let mut shop = PrintShop::new(directory.path(), directory.path());
+    for _ in 0..2 {
+        post(&world, &service.normal, &to_ada(template)).await;
+        world.print_letters().await;
+        shop.collect();
+    }
+    let zips = shop.collected();
+    shop.acknowledge(zips[0]);
+    let log = CapturedLog::start();
+    let mut alarms = Vec::new();
+    // The evening of the run, and the next.
+    for time in ["2026-03-02T23:00:00Z", "2026-03-03T23:00:00Z"] {
+        let time: domain::Timestamp = time.parse().unwrap();
+        world.advance(time.since(world.clock.now()));
+        world.run_schedule().await;
+        alarms.push(log.errors_with("Letter acknowledge error").len());
+    }
+    assert_eq!(alarms, [1, 1]);
+    let says = format!(
+        "Letter acknowledge error: Letter ack file does not contain all zip files sent. Missing ack for zip files: [{}].",
+        zips[1]
+    );
+    assert_eq!(log.errors_with(&says).len(), 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ mod file_drop;
 mod precompiled;
 mod print_run;
 mod rates;
+mod references;
+mod rescan;
 mod response_files;
 mod response_vectors;
 mod returned;
@@ -20,7 +22,7 @@ use domain::{
 use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::{
-    notifications::{Contents, NewNotification, StatusUpdate},
+    notifications::{Contents, NewNotification, SealedRow, StatusUpdate},
     templates::Template,
 };
 
@@ -140,12 +142,12 @@ impl<'a> Printed<'a> {
     }
 }
 
-/// Stores a letter as it is once it was handed to a print provider, or as a line of history.
-async fn insert_printed(
+/// Returns a letter as it is inserted.
+fn new_printed(
     world: &World,
     (service, template): (ServiceId, TemplateId),
     letter: &Printed<'_>,
-) -> NotificationId {
+) -> SealedRow {
     let now = domain::Clock::now(&*world.clock);
     let id = NotificationId::generate(now, world.app.random());
     let new = NewNotification {
@@ -179,7 +181,18 @@ async fn insert_printed(
         created_at: now,
         problem: None,
     };
-    let sealed = new.seal(world.app.store().keyring());
+    new.seal(world.app.store().keyring())
+}
+
+/// Stores a letter as it is once it was handed to a print provider, or as a line of history.
+async fn insert_printed(
+    world: &World,
+    (service, template): (ServiceId, TemplateId),
+    letter: &Printed<'_>,
+) -> NotificationId {
+    let now = domain::Clock::now(&*world.clock);
+    let sealed = new_printed(world, (service, template), letter);
+    let id = sealed.id;
     let mut tx = world.app.store().write().await.unwrap();
     store::notifications::insert_many(&mut tx, &[sealed])
         .await

@@ -79,13 +79,6 @@ impl DropTarget for Sftp {
         }
         Ok(())
     }
-
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), DropError> {
-        check_name(name)?;
-        let mut connection = self.connect().await?;
-        present(connection.client.remove(&join(folder, name)).await)?;
-        Ok(())
-    }
 }
 
 async fn put<S: AsyncRead + AsyncWrite + Unpin + Send>(
