@@ -3,12 +3,12 @@
 //! message is sent twice only if it was in flight at a kill.
 //!
 //! The same binary also runs on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does. [`backup`]
-//! is a backup that is made while it is busy.
+//! is a backup that is made while it is busy. [`letters`] are killed from their pages to the response file.
 //!
 //! `PILLARBOX_KILLS` is the number of kills (default 8), `PILLARBOX_CRASH_SEED` decides the moments, and
 //! `PILLARBOX_TEST_DATABASE` names a PostgreSQL server; without it, SQLite is used. `PILLARBOX_STORM_ROWS` is the
 //! number of rows of the large job (default 3,000), and `PILLARBOX_STORM_KILLS` the maximum number of its
-//! disturbances (default as above).
+//! disturbances (default as above). `PILLARBOX_STORM_LETTERS` is the number of letters of their job (default 200).
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
@@ -20,6 +20,7 @@ mod disk;
 mod faulty_disk;
 mod hangup;
 mod job;
+mod letters;
 mod load;
 mod platform;
 mod stopped;
