@@ -314,10 +314,25 @@ fn number_shown(kind: &str, value: &str) -> String {
     }
 }
 
-/// Returns `10:30:00` of `PT10H30M00S`.
+/// Returns `10:30:00` of `PT10H30M00S` or `PT10H30M`, and what is not written so as it is.
 fn time_text(value: &str) -> String {
-    let parts = value.trim_start_matches("PT").trim_end_matches('S');
-    parts.replace(['H', 'M'], ":")
+    let Some(mut rest) = value.strip_prefix("PT") else {
+        return value.to_owned();
+    };
+    let mut part = |unit| match rest.split_once(unit) {
+        Some((number, after)) => {
+            rest = after;
+            // Fractions of a second are not shown by the usual format either.
+            number.split('.').next().unwrap_or_default().parse().ok()
+        }
+        None => Some(0_u32),
+    };
+    match (part('H'), part('M'), part('S'), rest) {
+        (Some(hours), Some(minutes), Some(seconds), "") => {
+            format!("{hours:02}:{minutes:02}:{seconds:02}")
+        }
+        _ => value.to_owned(),
+    }
 }
 
 fn number(element: &BytesStart<'_>, name: &str) -> Result<Option<u32>, ReadError> {

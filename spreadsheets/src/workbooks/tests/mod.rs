@@ -6,6 +6,8 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use super::*;
 use crate::Records;
 
+mod what_people_see;
+
 fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
@@ -28,6 +30,17 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
 
 /// A workbook with these rows (`<row>…</row>`) on its first sheet.
 fn xlsx(rows: &str, texts: &str, sheets: &[(&str, &str)]) -> Vec<u8> {
+    xlsx_with("", "", rows, texts, sheets)
+}
+
+/// A workbook with these properties (`<workbookPr …/>`) and these columns (`<cols>…</cols>`) too.
+fn xlsx_with(
+    properties: &str,
+    columns: &str,
+    rows: &str,
+    texts: &str,
+    sheets: &[(&str, &str)],
+) -> Vec<u8> {
     let relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     let ids = 1..=sheets.len();
     let listed = ids.clone().zip(sheets).map(|(id, (name, state))| {
@@ -38,7 +51,8 @@ fn xlsx(rows: &str, texts: &str, sheets: &[(&str, &str)]) -> Vec<u8> {
         format!("<Relationship Id='rId{id}' Type='{relation}/worksheet' Target='worksheets/sheet{id}.xml'/>")
     });
     let relations: Vec<String> = related.collect();
-    let sheet = |rows: &str| format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
+    let sheet =
+        |rows: &str| format!("<worksheet>{columns}<sheetData>{rows}</sheetData></worksheet>");
     let filled = sheets
         .iter()
         .position(|(name, _)| *name == "People")
@@ -55,7 +69,7 @@ fn xlsx(rows: &str, texts: &str, sheets: &[(&str, &str)]) -> Vec<u8> {
         (
             "xl/workbook.xml".to_owned(),
             format!(
-                "<workbook xmlns:r='r'><sheets>{}</sheets></workbook>",
+                "<workbook xmlns:r='r'>{properties}<sheets>{}</sheets></workbook>",
                 names.concat()
             ),
         ),
