@@ -9,7 +9,10 @@ use domain::{
 };
 use providers::amazon::{SesEvent, SesNotice};
 use queue::{NewTask, TaskContext, TaskOutcome};
-use store::{complaints::Complaint, notifications::StatusUpdate};
+use store::{
+    complaints::Complaint,
+    notifications::{self, ReportedNotification, StatusUpdate},
+};
 use tracing::{error, info, warn};
 
 use super::{
@@ -131,7 +134,7 @@ impl Receipt for EmailReceipt {
             }
             EmailEvent::Complaint { .. } => {
                 count(self, "complaint");
-                let suppress = suppress(app, message, SuppressionReason::Complaint);
+                let suppress = suppress(app, message, SuppressionReason::Complaint).await?;
                 let complaint = Effect::Complaint(complaint(app, self, message));
                 return Ok(Evaluation::Apply(
                     std::iter::once(complaint).chain(suppress).collect(),
@@ -140,7 +143,9 @@ impl Receipt for EmailReceipt {
         };
         // A bounce that comes too late for the status still says that the address takes nothing.
         let suppress = match self.event {
-            EmailEvent::HardBounce { .. } => suppress(app, message, SuppressionReason::HardBounce),
+            EmailEvent::HardBounce { .. } => {
+                suppress(app, message, SuppressionReason::HardBounce).await?
+            }
             _ => None,
         };
         // A final status is never overwritten.
@@ -241,27 +246,36 @@ fn complaint(app: &App, receipt: &EmailReceipt, message: &Subject) -> Complaint 
 }
 
 /// Returns the suppression of the recipient, if their address is still stored and the settings want it.
-fn suppress(app: &App, message: &Subject, reason: SuppressionReason) -> Option<Effect> {
+async fn suppress(
+    app: &App,
+    message: &Subject,
+    reason: SuppressionReason,
+) -> Result<Option<Effect>, store::Error> {
     let wanted = match reason {
         SuppressionReason::HardBounce => app.settings.suppress_hard_bounces,
         _ => app.settings.suppress_complaints,
     };
     // After the retention the address is no longer stored, and a message with a test key has reached no recipient.
-    let stored = message
-        .stored
-        .as_ref()
-        .filter(|one| wanted && one.key_type != KeyType::Test)?;
-    let contents = stored.open(app.store.keyring()).ok()?;
-    if contents.is_erased() {
-        return None;
+    let has_recipient = |stored: &ReportedNotification| stored.key_type != KeyType::Test;
+    if !wanted || !message.stored.as_ref().is_some_and(has_recipient) {
+        return Ok(None);
     }
-    Some(Effect::Suppress(NewSuppression {
+    // One after the other, and only here: a hundred e-mails with their contents may be hundreds of megabytes.
+    let mut session = app.read().await?;
+    let stored = notifications::find(&mut session, message.service_id, message.id).await?;
+    let Some(contents) = stored.and_then(|stored| stored.open(app.store.keyring()).ok()) else {
+        return Ok(None);
+    };
+    if contents.is_erased() {
+        return Ok(None);
+    }
+    Ok(Some(Effect::Suppress(NewSuppression {
         service: message.service_id,
         channel: Channel::Email,
         recipient: contents.normalised,
         reason,
         notification: Some(message.id),
-    }))
+    })))
 }
 
 /// Returns the address that complained, from the sealed form in which the task carries it.

@@ -7,7 +7,7 @@ use domain::{Channel, NotificationStatus, SmsReceiptSource, TaskId, Timestamp};
 use providers::sms::receipts;
 use queue::{NewTask, TaskContext, TaskOutcome};
 use recipients::phone_numbers;
-use store::notifications::{Notification, StatusUpdate};
+use store::notifications::{self, ReportedNotification, StatusUpdate};
 use tracing::{error, info, warn};
 
 use super::{
@@ -205,14 +205,16 @@ fn status_update(
 /// stored.
 async fn missing_fragments(
     app: &App,
-    message: &Notification,
+    message: &ReportedNotification,
 ) -> Result<Option<u32>, Arc<store::Error>> {
     if message.billable_units > 0 {
         return Ok(None);
     }
-    match tenants::find(app, message.service_id).await? {
-        Some(tenant) => compose::sms::fragments(app, &tenant, message).await,
-        None => Ok(None),
+    let stored =
+        notifications::find(&mut app.read().await?, message.service_id, message.id).await?;
+    match (tenants::find(app, message.service_id).await?, stored) {
+        (Some(tenant), Some(stored)) => compose::sms::fragments(app, &tenant, &stored).await,
+        _ => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{Channel, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use store::{
     Session,
     history::{self, HistoryLine},
-    notifications::{self, MIN_REFERENCE_LENGTH, Notification},
+    notifications::{self, MIN_REFERENCE_LENGTH, ReportedNotification},
 };
 
 use crate::tasks::MessageKey;
@@ -23,7 +23,7 @@ pub(super) struct Subject {
     pub(super) updated_at: Option<Timestamp>,
     reference: Option<String>,
     /// `None` if only the line of history is left.
-    pub(super) stored: Option<Notification>,
+    pub(super) stored: Option<ReportedNotification>,
 }
 
 impl Subject {
@@ -33,8 +33,8 @@ impl Subject {
     }
 }
 
-impl From<Notification> for Subject {
-    fn from(stored: Notification) -> Self {
+impl From<ReportedNotification> for Subject {
+    fn from(stored: ReportedNotification) -> Self {
         Self {
             id: stored.id,
             service_id: stored.service_id,
@@ -82,8 +82,9 @@ impl Subjects {
     ) -> Result<Self, store::Error> {
         let mut subjects = Self::default();
         let (ids, references) = split(keys.iter().copied());
-        subjects.extend(notifications::list_by_id(session, &ids).await?);
-        subjects.extend(notifications::list_emails_by_reference(session, &references).await?);
+        subjects.extend(notifications::list_reported(session, &ids).await?);
+        let by_reference = notifications::list_reported_by_reference(session, &references).await?;
+        subjects.extend(by_reference);
         let missing = keys.iter().copied();
         let (ids, references) = split(missing.filter(|key| subjects.find(key).is_none()));
         subjects.extend(history::list_by_id(session, &ids).await?);

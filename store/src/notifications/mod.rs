@@ -7,6 +7,7 @@ mod failed_letters;
 mod failure_rate;
 mod job_rows;
 mod new;
+mod reported;
 mod status_update;
 
 use std::{collections::BTreeMap, fmt::Write as _, ops::ControlFlow};
@@ -30,6 +31,9 @@ pub use failed_letters::{FailedLetter, list_failed_letters, restart_check};
 pub use failure_rate::{FailureRate, measure_failures};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
+pub use reported::{
+    MIN_REFERENCE_LENGTH, ReportedNotification, list_reported, list_reported_by_reference,
+};
 pub use status_update::{
     AppliedUpdates, FinalStatus, StatusUpdate, apply, clear_provider, set_billable_units,
     set_file_bytes, set_provider,
@@ -234,14 +238,6 @@ pub async fn list_created_letters(
     list_matching(session, ids, with_work).await
 }
 
-/// Returns those of `ids` that exist, of any service, in the order of `ids`.
-pub async fn list_by_id(
-    session: &mut Session,
-    ids: &[NotificationId],
-) -> Result<Vec<Notification>, Error> {
-    list_matching(session, ids, "").await
-}
-
 /// Passes those of `ids` that a service has to `visit`, in any order, one after the other: unlike a list, they are not in
 /// memory together.
 pub async fn visit(
@@ -265,30 +261,6 @@ pub async fn visit(
         Ok(ControlFlow::Continue(()))
     };
     session.fetch_until(sql, args, pass).await
-}
-
-/// The shortest reference by which an e-mail is found. Queue ids of mail relays are shorter: they are not unique, and are
-/// left out of the index so that they cost nothing.
-pub const MIN_REFERENCE_LENGTH: usize = 17;
-
-/// Returns the e-mails, of any service, to which their provider gave one of these references. References shorter than
-/// [`MIN_REFERENCE_LENGTH`] are not found.
-pub async fn list_emails_by_reference(
-    session: &mut Session,
-    references: &[&str],
-) -> Result<Vec<Notification>, Error> {
-    if references.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        // The conditions of the partial index, so that it is used.
-        "SELECT {COLUMNS} FROM notifications \
-         WHERE notification_type = 'email' AND length(reference) > 16 AND reference IN ({})",
-        parameters(1, references.len())
-    );
-    let args = references.iter().map(|one| Arg::from(*one)).collect();
-    let rows = session.fetch_all(sql, args).await?;
-    rows.iter().map(parse_notification).collect()
 }
 
 /// Returns those of `ids` that meet the condition, in the order of `ids`.

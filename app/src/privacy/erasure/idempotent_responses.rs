@@ -78,10 +78,14 @@ impl Erasure<'_> {
         ids: &[NotificationId],
     ) -> Result<BTreeSet<NotificationId>, EraseError> {
         let app = self.app;
-        let found = store::notifications::list_by_id(&mut app.read().await?, ids).await?;
+        let mut session = app.read().await?;
         let mut erased = BTreeSet::new();
-        for message in found {
-            if message.open(app.store.keyring())?.is_erased() {
+        // One after the other: each may be megabytes.
+        for id in ids {
+            let found = store::notifications::find_for_any_service(&mut session, *id).await?;
+            if let Some(message) = found
+                && message.open(app.store.keyring())?.is_erased()
+            {
                 erased.insert(message.id);
             }
         }
