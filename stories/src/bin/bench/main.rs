@@ -20,6 +20,7 @@ mod noisy_neighbour;
 mod options;
 mod platform;
 mod preload;
+mod previews;
 mod receiver;
 mod responses;
 mod results;
@@ -101,6 +102,7 @@ async fn measure(options: Options) -> Result<()> {
                 }
                 Part::Callbacks => callbacks::measure(&options, &backend, &mut results).await?,
                 Part::Responses => responses::measure(&options, &backend, &mut results).await?,
+                Part::Previews => previews::measure(&options, &backend, &mut results).await?,
                 Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,
                 Part::HeldTransaction => {

@@ -70,6 +70,8 @@ pub(crate) enum Part {
     Callbacks,
     /// A response file of the print provider, applied to stored and archived letters.
     Responses,
+    /// Requests for the status beside large previews: the 99th percentile is to be below 100 ms.
+    Previews,
     /// Sending to a provider that is slow: how much of its concurrency is used.
     SlowProvider,
     /// Cost of a message in a large table: `make bench-growth`.
