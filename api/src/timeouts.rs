@@ -5,7 +5,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use tracing::warn;
 
 use crate::{Settings, problem::Problem, transfer_speed};
@@ -15,7 +15,10 @@ const MAX_LINE_BYTES: usize = 4094;
 /// The longest header, including its name.
 const MAX_HEADER_BYTES: usize = 8190;
 /// Paths without a timeout: a large upload takes as long as the connection of the client needs, but it has a lowest speed.
-const UPLOADS: &[&str] = &["/service/{service}/spreadsheet"];
+const UPLOADS: &[&str] = &[
+    "/service/{service}/spreadsheet",
+    "/service/{service}/contact-list",
+];
 
 /// Responds with 504 if the handler takes longer than the settings allow.
 pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -> Response {
@@ -27,7 +30,7 @@ pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -
         .extensions()
         .get::<MatchedPath>()
         .is_some_and(|path| UPLOADS.contains(&path.as_str()));
-    if is_upload {
+    if is_upload && request.method() == Method::POST {
         // Boxed, so that its size does not add to every other request.
         return Box::pin(receive_upload(settings, request, next)).await;
     }

@@ -1,16 +1,18 @@
 //! Requests that are rejected: methods that no route has, files that are too large.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, task::Poll, time::Duration};
 
 use api::{Api, routes};
 use app::{App, Dependencies, Providers};
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     http::Request,
 };
 use files::Files;
+use futures::{StreamExt as _, stream};
 use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededRandom, World};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 #[tokio::test]
@@ -147,4 +149,44 @@ async fn a_timeout_is_reported_in_the_error_format_of_the_route() {
     assert_eq!(asked("/v2/notifications/sms").await, (504, v2));
     let old = json!({"message": text, "result": "error"});
     assert_eq!(asked("/notifications/sms/mmg").await, (504, old));
+}
+
+/// A body of which this much arrives at once, and nothing after it. Tells when somebody waits for the rest.
+fn stalled(beginning: &'static str) -> (Body, Arc<Notify>) {
+    let waited_for = Arc::new(Notify::new());
+    let waits = waited_for.clone();
+    let rest = stream::poll_fn(move |_| {
+        waits.notify_one();
+        Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
+    });
+    let beginning = stream::iter([Ok(Bytes::from_static(beginning.as_bytes()))]);
+    (Body::from_stream(beginning.chain(rest)), waited_for)
+}
+
+#[tokio::test]
+async fn an_upload_that_stands_still_is_cut_off_with_a_408() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let token = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+    let uploads = [
+        format!(
+            "/service/{}/spreadsheet?template_id={}&file_name=a.csv",
+            service.id, service.sms
+        ),
+        format!("/service/{}/contact-list?template_type=sms", service.id),
+    ];
+    for path in uploads {
+        let (body, waited_for) = stalled("phone number,name,day\n");
+        let sent = world.request("POST", &path, Some(&token), body);
+        let time_passes = async {
+            waited_for.notified().await;
+            // Only now, because the connections to the database have time limits of their own.
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(21)).await;
+            tokio::time::resume();
+        };
+        let (answer, ()) = futures::join!(sent, time_passes);
+        assert_eq!(answer.status, 408, "{path}: {}", answer.json);
+        assert_eq!(answer.json["result"], "error");
+    }
 }
