@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use domain::Clock as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use pillarbox_stories::{Behaviour, TestService, World};
 
 use crate::{captured_log::CapturedLog, storage_outages::Fault};
@@ -160,4 +161,84 @@ async fn the_units_of_a_text_are_stored_whatever_came_of_its_attempts() {
     }
     world.advance(Duration::from_hours(1));
     world.run_tasks().await;
+}
+
+/// Returns how many technical failures of texts and of e-mails were counted.
+fn counted(handle: &PrometheusHandle) -> [u32; 2] {
+    let metrics = handle.render();
+    ["sms", "email"].map(|channel| {
+        let name = format!("pillarbox_technical_failures_total{{channel=\"{channel}\"}} ");
+        let mut lines = metrics.lines();
+        let count = lines.find_map(|line| line.strip_prefix(name.as_str()));
+        count.map_or(0, |count| count.parse().unwrap())
+    })
+}
+
+/// Lets five past midnight come, so many days later, and the tasks of that minute run.
+async fn times_out(world: &World, days: u32) {
+    let hours = u64::from(days) * 24 + 15;
+    world.advance(Duration::from_mins(hours * 60 + 5));
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
+    app::upkeep::schedule::fire(&world.app, minute)
+        .await
+        .unwrap();
+    while world.runner().run_one("periodic-tasks").await {}
+}
+
+#[tokio::test]
+async fn each_technical_failure_is_counted_once() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let mut world = World::new().await;
+    world.expect_unfinished_tasks();
+    let service = world.service("Riverside Council").await;
+    world.sms.queue_behaviours([Behaviour::RejectMessage]);
+    world.email.queue_behaviours([Behaviour::RejectMessage]);
+    send_text(&world, &service).await;
+    send_email(&world, &service).await;
+    world.run_tasks().await;
+    assert_eq!(counted(&handle), [1, 1]);
+    world.email.queue_behaviours([Behaviour::RejectRecipient]);
+    send_email(&world, &service).await;
+    world.run_tasks().await;
+    assert_eq!(
+        counted(&handle),
+        [1, 1],
+        "a recipient's fault is none of ours"
+    );
+    // The commit of the failure fails first: counted when it is recorded.
+    let fault = Fault::on(&world, "UPDATE", "NEW.status = 'technical-failure'").await;
+    world.sms.queue_behaviours([Behaviour::RejectMessage]);
+    let id = send_text(&world, &service).await;
+    world.run_tasks().await;
+    assert_eq!(counted(&handle), [1, 1]);
+    fault.mend().await;
+    world.advance(Duration::from_secs(6));
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&service, &id).await, "technical-failure");
+    assert_eq!(counted(&handle), [2, 1]);
+
+    let waits = send_text(&world, &service).await;
+    times_out(&world, 3).await;
+    assert_eq!(world.status_of(&service, &waits).await, "technical-failure");
+    assert_eq!(counted(&handle), [3, 1]);
+}
+
+#[tokio::test]
+async fn the_units_of_a_text_stay_when_it_times_out() {
+    let mut world = World::new().await;
+    world.expect_unfinished_tasks();
+    let service = world.service("Riverside Council").await;
+    let sent = send_text(&world, &service).await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&service, &sent).await, "sending");
+    world.sms.set_behaviour(Behaviour::BeUnavailable);
+    let tried = send_text(&world, &service).await;
+    world.run_tasks().await;
+    times_out(&world, 3).await;
+    for (id, status) in [(&sent, "temporary-failure"), (&tried, "technical-failure")] {
+        assert_eq!(world.status_of(&service, id).await, status);
+        assert_eq!(stored_units(&world, &service, id).await, 1, "{status}");
+    }
 }
