@@ -128,6 +128,7 @@ impl From<UploadError> for Problem {
             UploadError::TooLarge(_) => {
                 Self::legacy(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
             }
+            UploadError::Busy => Self::too_many_bodies().into_legacy(),
             UploadError::Unavailable(_)
             | UploadError::Files(_)
             | UploadError::Kept(_)

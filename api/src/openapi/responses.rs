@@ -191,6 +191,11 @@ fn job() -> Value {
         "description": "The number of notifications by status; missing in lists of jobs.",
         "additionalProperties": number(),
     });
+    let warnings = json!({
+        "type": "array",
+        "description": "What looks wrong with the rows, a sentence each; only in the response to the request that has them.",
+        "items": text(),
+    });
     let properties = [
         ("created_at", moment()),
         ("id", id()),
@@ -218,8 +223,9 @@ fn job() -> Value {
         ("status", json!({"type": "string", "enum": JobStatus::ALL})),
         ("template", reference("TemplateLink")),
         ("uri", link()),
+        ("warnings", warnings),
     ];
-    object(&properties, &["statistics"])
+    object(&properties, &["statistics", "warnings"])
 }
 
 fn notification() -> Value {

@@ -28,6 +28,7 @@ pub(crate) fn bulk_error(error: BulkError) -> Problem {
         BulkError::MoreThanToday(exceeded) => return exceeded.into(),
         BulkError::Invalid { problems, report } => return bad_rows(problems, &report),
         BulkError::Files(UploadError::TooLarge(_)) => return Problem::too_large(),
+        BulkError::Files(UploadError::Busy) => return Problem::too_many_bodies(),
         BulkError::Files(error) => return Problem::internal(error),
     };
     Problem::validation(vec![text])
@@ -36,6 +37,10 @@ pub(crate) fn bulk_error(error: BulkError) -> Problem {
 /// Lists the problems of the file, the number of bad rows, and the errors of the first of them.
 fn bad_rows(problems: Vec<String>, report: &app::jobs::spreadsheets::Report) -> Problem {
     let mut messages = problems;
+    // What looks wrong explains what is wrong with the rows as a whole, such as which columns were found.
+    if !messages.is_empty() {
+        messages.extend(report.warnings.iter().cloned());
+    }
     let bad = report.error_counts.rows_with_errors;
     if bad > 0 {
         let rows = report.rows();

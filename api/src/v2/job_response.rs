@@ -26,6 +26,9 @@ pub(super) struct JobResponse<'a> {
     status: JobStatus,
     template: Template,
     uri: String,
+    /// What looks wrong with the rows; only in the response to the request that has them.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +64,11 @@ impl<'a> JobResponse<'a> {
                 version,
             },
             uri: format!("{root}v2/jobs/{}", job.id),
+            warnings: &[],
         }
+    }
+
+    pub(super) fn with_warnings(self, warnings: &'a [String]) -> Self {
+        Self { warnings, ..self }
     }
 }

@@ -1,5 +1,6 @@
 use app::{
     App,
+    accept::limits,
     manage::template_previews::{self, Preview, PreviewError},
 };
 use axum::{body::Body, extract::State, response::Response};
@@ -50,6 +51,8 @@ pub(crate) async fn preview_template(
     IdInPath(id): IdInPath,
     body: Body,
 ) -> Result<Response, Problem> {
+    // Before the body, as for requests to send.
+    limits::check_preview_rate(&api.app, &caller)?;
     let body = body_limit::read_body(body).await?;
     let (app, service) = (api.app.clone(), caller.tenant.service.id);
     // Even a small body can fill a large template many times.

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::jobs::{self, BulkError, BulkRequest, Sender};
+use app::jobs::{self, BulkError, BulkJob, BulkRequest, Sender};
 use axum::{body::Body, extract::State, response::Response};
 use domain::{ReplyToId, SmsSenderId, TemplateId};
 use http::{HeaderMap, StatusCode};
@@ -77,7 +77,10 @@ async fn send_rows(
     let (request, _share) = parse(api, admitted.take_body())?;
     // A new job has no notifications to count yet.
     let none = BTreeMap::new();
-    let write = |job: &app::Job| json::to_json_bytes(&JobResponse::new(job, Some(&none), root));
+    let write = |created: &BulkJob| {
+        let response = JobResponse::new(&created.job, Some(&none), root);
+        json::to_json_bytes(&response.with_warnings(&created.warnings))
+    };
     match jobs::send_bulk(&api.app, &caller.0, request, admitted.idempotent(&write)).await {
         Ok(job) => Ok(json::bytes_response(StatusCode::CREATED, write(&job))),
         Err(BulkError::Refused(refused)) => {

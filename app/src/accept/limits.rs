@@ -70,11 +70,20 @@ pub async fn check_storage(app: &App, caller: &Caller) -> Result<(), LimitError>
     Ok(storage::check(app, &caller.tenant.service).await?)
 }
 
-/// Fails if requests come too fast.
+/// Fails if requests to send come too fast.
 pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
+    take_token(app, &app.accept.rate_limiter, caller)
+}
+
+/// Fails if requests that render without sending, such as previews, come too fast. They have the rate of requests to send
+/// but are counted by themselves, so that looking at messages keeps nobody from sending them.
+pub fn check_preview_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
+    take_token(app, &app.accept.preview_limiter, caller)
+}
+
+fn take_token(app: &App, limiter: &RateLimiter, caller: &Caller) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
-    app.accept
-        .rate_limiter
+    limiter
         .take(
             service.id,
             caller.key_type,

@@ -48,6 +48,7 @@ use crate::{
 pub(crate) struct AcceptState {
     notifications: GroupCommit<NotificationWriter>,
     rate_limiter: limits::RateLimiter,
+    preview_limiter: limits::RateLimiter,
     quota_cache: limits::QuotaCache,
     storage_cache: storage::StorageCache,
     in_flight_requests: idempotency::InFlightRequests,
@@ -60,6 +61,7 @@ impl AcceptState {
         Self {
             notifications: NotificationWriter::start(infrastructure, &quota_cache),
             rate_limiter: limits::RateLimiter::default(),
+            preview_limiter: limits::RateLimiter::default(),
             quota_cache,
             storage_cache: storage::StorageCache::default(),
             in_flight_requests: idempotency::InFlightRequests::default(),

@@ -101,10 +101,12 @@ impl ParsedTemplate {
     }
 
     /// Returns the body as responses show it (`docs/spec/public-api.md` §13): a text message as it is sent, without
-    /// the service's name; the source with its values for e-mails and letters.
-    pub fn body(&self, values: &Values) -> String {
+    /// the service's name; the source with its values for e-mails and letters. `keeps_all` says whether its service may
+    /// send texts of any characters.
+    pub fn body(&self, values: &Values, keeps_all: bool) -> String {
         match &self.text {
-            Text::Sms(text) => text.fill(values, None).into_text(),
+            Text::Sms(text) if keeps_all => text.fill_unicode(values, None).into_text(),
+            Text::Sms(text) => text.fill_composed(values, None).into_text(),
             Text::Email(text) => text.content(values),
             Text::Letter(text) => text.content(values),
         }

@@ -6,6 +6,7 @@
 //! read at once; `KINDS` lists them. Nothing else in the platform calls these parsers.
 
 mod child;
+mod intake;
 mod pdf;
 mod reader;
 mod workbook;
@@ -15,6 +16,7 @@ use std::io::{self, Write};
 pub use child::read_in_this_process as serve_as_child;
 pub use reader::{ForeignFiles, Unavailable};
 
+pub(crate) use intake::{IncomingFile, TooManyFiles};
 pub(crate) use pdf::PdfError;
 pub(crate) use workbook::ConvertError;
 

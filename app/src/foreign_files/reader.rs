@@ -7,7 +7,7 @@ use sandbox::{Program, RunError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-use super::{FileKind, KINDS, child};
+use super::{FileKind, KINDS, child, intake::IntakeBudget};
 
 /// Stack of the thread that replaces a child.
 const THREAD_STACK_BYTES: usize = 64 << 20;
@@ -18,6 +18,8 @@ pub struct ForeignFiles {
     isolation: Isolation,
     /// For each kind, a permit for each child that may run.
     permits: Arc<[Arc<Semaphore>]>,
+    /// Memory for files that arrive.
+    pub(super) intake: IntakeBudget,
 }
 
 /// Where the parsers run.
@@ -64,6 +66,7 @@ impl ForeignFiles {
         Self {
             isolation,
             permits: permits.collect(),
+            intake: IntakeBudget::default(),
         }
     }
 

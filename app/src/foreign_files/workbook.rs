@@ -5,11 +5,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use sandbox::Limits;
 use spreadsheets::{Notes, ReadError};
 
-use super::{FileKind, ForeignFiles, Unavailable, reader::Answer};
+use super::{FileKind, ForeignFiles, IncomingFile, Unavailable, reader::Answer};
 
 pub(super) const KIND: FileKind = FileKind {
     name: "workbook",
@@ -64,12 +63,19 @@ pub(crate) enum ConvertError {
 }
 
 impl ForeignFiles {
+    /// Returns a file to which pieces are added as they arrive, within the memory for all such files.
+    pub(crate) fn receive(&self) -> IncomingFile {
+        self.intake.file()
+    }
+
     /// Converts a file to CSV. Few are converted at once: the result counts as one while it exists.
     pub(crate) async fn convert(
         &self,
-        file: Bytes,
+        file: IncomingFile,
         file_name: &str,
     ) -> Result<ConvertedFile, ConvertError> {
+        // Counted until the child has read it, however long it waits for its turn.
+        let (file, _share) = file.into_parts();
         let Some(answer) = self.read(&KIND, file_name, file).await? else {
             return Err(ReadError::unreadable().into());
         };

@@ -31,4 +31,4 @@ pub(crate) use process::process;
 pub use read::{Progress, find, list, list_older};
 pub use retry_row::{RetriedRow, RetryRowError, retry_row};
 pub(crate) use schedule::run_scheduled;
-pub use send_bulk::{BulkError, BulkRequest, Sender, send_bulk};
+pub use send_bulk::{BulkError, BulkJob, BulkRequest, Sender, send_bulk};

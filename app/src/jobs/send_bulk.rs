@@ -48,6 +48,15 @@ pub struct BulkRequest {
     pub reference: Option<String>,
 }
 
+/// A job that was created from rows.
+#[derive(Debug)]
+pub struct BulkJob {
+    /// The job.
+    pub job: Job,
+    /// What looks wrong with the rows, a sentence each; they are sent nevertheless.
+    pub warnings: Vec<String>,
+}
+
 /// A chosen sender, with the text that its id was given as.
 #[derive(Debug)]
 pub enum Sender {
@@ -119,8 +128,8 @@ pub async fn send_bulk(
     app: &App,
     caller: &Caller,
     order: BulkRequest,
-    once: Option<IdempotentRequest<'_, Job>>,
-) -> Result<Job, BulkError> {
+    once: Option<IdempotentRequest<'_, BulkJob>>,
+) -> Result<BulkJob, BulkError> {
     let (tenant, now) = (&caller.tenant, app.clock.now());
     let prepared = find_template(app, caller, order.template_id).await?;
     let sender_id = find_sender(tenant, prepared.template.template_type, order.sender)?;
@@ -190,12 +199,17 @@ pub async fn send_bulk(
         resumptions: 0,
         quota_day: None,
     };
-    let key = once.map(|once| once.answered(app.store.keyring(), &job));
-    if !keep(app, &sheet, &job, key).await? {
+    let created = BulkJob {
+        job,
+        warnings: report.warnings,
+    };
+    let key = once.map(|once| once.answered(app.store.keyring(), &created));
+    let job = &created.job;
+    if !keep(app, &sheet, job, key).await? {
         spreadsheets::discard(app, job.service_id, job.id).await;
         return Err(AcceptError::KeyTaken.into());
     }
-    Ok(job)
+    Ok(created)
 }
 
 /// Finds the template, which decides the channel, and checks that the service may use that channel.

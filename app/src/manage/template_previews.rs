@@ -6,13 +6,16 @@ use std::{
 };
 
 use ::templates::{markdown, placeholders::Values};
-use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
+use domain::{Channel, Permission, Postage, ServiceId, TemplateId, UserId};
 use serde_json::{Map, Value};
 use text::describe_characters;
 
 use crate::{
     App, ParsedTemplate,
-    cache::templates::{self, FilledTooLarge, Text},
+    cache::{
+        templates::{self, FilledTooLarge, Text},
+        tenants,
+    },
 };
 
 /// A version of a template with its author.
@@ -165,7 +168,9 @@ pub async fn preview(
         return Err(PreviewError::MissingPersonalisation(missing));
     }
     parsed.check_filled_size(&values)?;
-    let body = parsed.body(&values);
+    let tenant = tenants::find(app, service).await?;
+    let keeps_all = tenant.is_some_and(|tenant| tenant.has_permission(Permission::UnicodeSms));
+    let body = parsed.body(&values, keeps_all);
     let html = match &parsed.text {
         Text::Email(text) => Some(text.html_body(&values)),
         Text::Sms(_) | Text::Letter(_) => None,

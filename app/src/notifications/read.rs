@@ -4,14 +4,16 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ::templates::placeholders::Values;
-use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
+use domain::{
+    Channel, NotificationId, NotificationStatus, Permission, Postage, ServiceId, Timestamp, UserId,
+};
 use store::notifications::{Contents, Filter, Notification};
 
 use crate::{
     App, Money, ParsedTemplate,
     cache::{
         rates::{self, Rates},
-        templates,
+        templates, tenants,
     },
     letters,
     receipts::unsubscribe,
@@ -29,12 +31,15 @@ pub struct NotificationView {
     /// The name of the user who sent it by hand or by a job.
     pub created_by_name: Option<String>,
     rates: Arc<Rates>,
+    /// Whether its service may send texts of any characters.
+    keeps_all_characters: bool,
 }
 
 impl NotificationView {
     /// Renders the body: a text message without the service's name; an e-mail as Markdown source with its values.
     pub fn body(&self) -> String {
-        self.template.body(&self.values())
+        self.template
+            .body(&self.values(), self.keeps_all_characters)
     }
 
     /// Renders the subject; text messages have none.
@@ -195,7 +200,10 @@ async fn view(
             None => None,
         };
         let contents = notification.open(app.store.keyring())?;
+        let tenant = tenants::find(app, notification.service_id).await?;
         shown.push(NotificationView {
+            keeps_all_characters: tenant
+                .is_some_and(|tenant| tenant.has_permission(Permission::UnicodeSms)),
             notification,
             contents,
             template,

@@ -7,6 +7,7 @@ mod dev;
 mod foreign_files;
 mod hostile_pdfs;
 mod jobs;
+mod large_bodies;
 mod people;
 mod platform;
 mod refusals;

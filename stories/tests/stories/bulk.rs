@@ -471,3 +471,54 @@ async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
         1
     );
 }
+
+#[tokio::test]
+async fn what_looks_wrong_with_the_rows_is_said() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let lacking = json!([
+        ["phone number", "first name", "day"],
+        ["07700900123", "Ada", "Friday"]
+    ]);
+    let refused = bulk(
+        &world,
+        &service.normal,
+        &order(&service, lacking.as_array().unwrap()),
+    )
+    .await;
+    let said = messages(&refused);
+    assert_eq!(said[0], "these columns are missing: name");
+    assert!(
+        said.iter().any(|one| one.contains("first name")),
+        "the columns that were found: {said:?}"
+    );
+
+    let mut twice = order(&service, &[rows(1), rows(1)[1..].to_vec()].concat());
+    let created = bulk(&world, &service.normal, &twice).await;
+    assert_eq!(created.status, 201, "{}", created.json);
+    let warnings = created.json["warnings"].as_array().unwrap();
+    assert!(
+        warnings[0]
+            .as_str()
+            .unwrap()
+            .contains("row 3 repeats the phone number of row 2"),
+        "{warnings:?}"
+    );
+    // A cell of CSV that has swallowed a row: an error for nobody, and a message for one instead of two.
+    let swallowed = "phone number,name,day\n07700900123,\"Ada,Friday\n07700900124,Bo\",Monday\n";
+    twice.as_object_mut().unwrap().remove("rows");
+    twice["csv"] = swallowed.into();
+    let created = bulk(&world, &service.normal, &twice).await;
+    assert_eq!(created.status, 201, "{}", created.json);
+    assert!(
+        created.json["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("look like rows"),
+        "{}",
+        created.json
+    );
+    let found = world.get(&service.normal, &path_of(&created)).await;
+    assert!(found.json.get("warnings").is_none());
+    world.run_tasks().await;
+}

@@ -215,3 +215,39 @@ async fn a_counter_keeps_its_value_when_it_moves_to_a_new_row() {
     let removed = store::counters::delete_before(&mut tx, day.plus_days(1)).await;
     assert_eq!(removed.unwrap(), 1, "the old rows are gone");
 }
+
+#[tokio::test]
+async fn previews_have_a_rate_of_their_own() {
+    let world = World::new().await;
+    let named = |name| NewService {
+        rate_limit: 60,
+        ..NewService::named(name)
+    };
+    let service = world.service_with(named("Looks often")).await;
+    let other = world.service_with(named("Looks seldom")).await;
+    let path = |template| format!("/v2/template/{template}/preview");
+    let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}});
+    for _ in 0..20 {
+        let answer = world.post(&service.normal, &path(service.sms), &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+    }
+    let nonsense = world
+        .post(&service.normal, &path(service.sms), &json!("nonsense"))
+        .await;
+    assert_eq!(nonsense.status, 429, "looked at before the body");
+    assert_eq!(
+        nonsense.message(),
+        "Exceeded rate limit for key type LIVE of 60 requests per 60 seconds"
+    );
+    assert!(nonsense.headers.contains_key("retry-after"));
+    let answer = world.post(&other.normal, &path(other.sms), &body).await;
+    assert_eq!(answer.status, 200, "another service has its own");
+    let sent = world
+        .send_sms(&service, &service.normal, "07700900123")
+        .await;
+    assert_eq!(sent.status, 201, "it may send all the same");
+    world.run_tasks().await;
+    world.advance(Duration::from_secs(2));
+    let answer = world.post(&service.normal, &path(service.sms), &body).await;
+    assert_eq!(answer.status, 200);
+}

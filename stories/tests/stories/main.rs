@@ -50,6 +50,7 @@ mod provider_concurrency;
 mod provider_failover;
 mod public_endpoints;
 mod queue;
+mod readable_messages;
 mod receipts;
 mod reference_faults;
 mod reloading;

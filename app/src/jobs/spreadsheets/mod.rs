@@ -14,6 +14,7 @@ use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
 use spreadsheets::{Checker, Kind, ReadError, Separator, Settings, Template, TextReader};
 pub use spreadsheets::{Report, TextEncoding};
 use store::spreadsheets::Spreadsheet;
+use tokio::task::yield_now;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use crate::{
     accept::limits,
     cache::{templates, tenants},
     compose::printed_text::printed_text,
-    foreign_files::{ConvertError, Unavailable},
+    foreign_files::{ConvertError, TooManyFiles, Unavailable},
     sealing::sealed_files::Sealer,
 };
 
@@ -148,6 +149,9 @@ pub enum UploadError {
     /// The file could not be read for a reason that is not the file's.
     #[error("the file cannot be read now: send it again in a moment")]
     Unavailable(#[source] Unavailable),
+    /// The files of other uploads use up the memory for files that must be complete before they are read.
+    #[error("too many large files are being read: send it again in a moment")]
+    Busy,
     /// The file is larger than this many bytes.
     #[error("the file is larger than {0} bytes: split it")]
     TooLarge(u64),
@@ -166,6 +170,12 @@ pub enum UploadError {
     /// The store failed.
     #[error("the store failed")]
     Cached(#[from] std::sync::Arc<store::Error>),
+}
+
+impl From<TooManyFiles> for UploadError {
+    fn from(_: TooManyFiles) -> Self {
+        Self::Busy
+    }
 }
 
 impl From<ConvertError> for UploadError {
@@ -553,12 +563,14 @@ impl SpreadsheetIntake {
             return self.keep(&rest).await;
         }
         let file_name = source.name();
-        let mut whole = beginning;
+        let mut whole = app.foreign_files.receive();
+        whole.push(&beginning)?;
+        drop(beginning);
         while let Some(piece) = body.next().await.transpose()? {
             self.count(piece.len(), limit)?;
-            whole.extend_from_slice(&piece);
+            whole.push(&piece)?;
         }
-        let mut converted = app.foreign_files.convert(whole.into(), file_name).await?;
+        let mut converted = app.foreign_files.convert(whole, file_name).await?;
         self.checker.note(std::mem::take(&mut converted.notes));
         for piece in converted.csv().chunks(PIECE_BYTES) {
             self.keep(piece).await?;
@@ -581,6 +593,8 @@ impl SpreadsheetIntake {
             sealed.write(piece).await?;
             self.stored_bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         }
+        // A file that is only checked waits for nothing, and the other requests of this thread would wait for all of it.
+        yield_now().await;
         Ok(())
     }
 

@@ -1,0 +1,126 @@
+//! Megabytes of anything at any route take little of the platform's memory.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    time::Duration,
+};
+
+use api::{Auth, routes};
+
+use crate::platform::{Platform, stdout};
+
+const UNKNOWN: &str = "22222222-0000-4000-8000-000000000001";
+const BODY_BYTES: usize = 60_000_000;
+/// `docs/spec/public-api.md` §2.5
+const MAX_RESIDENT_BYTES: u64 = 500_000_000;
+/// Longer than the platform takes to answer or to close; only one that hangs reaches it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Returns the most memory that the platform has had so far, in bytes.
+fn peak_bytes(platform: &Platform) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", platform.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
+}
+
+/// Puts ids that exist into a path, as far as they are known.
+fn filled(platform: &Platform, path: &str) -> String {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("x").to_owned();
+    let (service, template) = (
+        text(&platform.line["service_id"]),
+        text(&platform.line["templates"]["sms"]),
+    );
+    // Not the service itself, which the other routes still need.
+    let ends = [
+        "archive",
+        "suspend",
+        "revoke",
+        "deactivate",
+        "resume",
+        "erasure",
+    ];
+    let is_end = ends.iter().any(|end| path.contains(end));
+    let part = |part: &str| match part {
+        part if is_end && part.starts_with('{') => UNKNOWN.to_owned(),
+        "{service}" => service.clone(),
+        "{template}" | "{id}" => template.clone(),
+        "{version}" => "1".to_owned(),
+        part if part.starts_with('{') => UNKNOWN.to_owned(),
+        part => part.to_owned(),
+    };
+    let path: Vec<String> = path.split('/').map(part).collect();
+    format!(
+        "{}?template_id={template}&template_type=sms&file_name=people",
+        path.join("/")
+    )
+}
+
+/// Sends a request and waits for the end of the response. The platform may answer without reading the body.
+fn send(platform: &Platform, method: &str, path: &str, token: &str, body: &[u8]) -> Option<u16> {
+    let host = platform.line["url"].as_str().unwrap();
+    let host = host.trim_start_matches("http://");
+    let mut connection = TcpStream::connect(host).unwrap();
+    connection.set_write_timeout(Some(PATIENCE)).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let sent = connection
+        .write_all(head.as_bytes())
+        .and_then(|()| connection.write_all(body));
+    if sent.is_ok() {
+        let _ = connection.shutdown(Shutdown::Write);
+    }
+    let mut answer = Vec::new();
+    // Reset if the platform closed before it had read everything.
+    let _ = connection.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+/// Returns a file that counts as a workbook of old, which has to be complete before it is read.
+fn workbook() -> Vec<u8> {
+    let mut file = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    file.resize(BODY_BYTES, b'x');
+    file
+}
+
+fn long_text() -> Vec<u8> {
+    let text = "x".repeat(BODY_BYTES - 100);
+    format!(r#"{{"name": "{text}", "personalisation": {{}}}}"#).into_bytes()
+}
+
+fn many_values() -> Vec<u8> {
+    format!("[{}0]", "0,".repeat(BODY_BYTES / 2 - 2)).into_bytes()
+}
+
+#[test]
+fn sixty_megabytes_at_any_route_take_little_memory() {
+    let platform = Platform::up();
+    let secret = fs::read_to_string(platform.directory.path().join("internal-secret")).unwrap();
+    let bodies = [workbook(), long_text(), many_values()];
+    for route in routes::all() {
+        let path = filled(&platform, route.path);
+        for body in &bodies {
+            // Made anew, because it is valid for half a minute.
+            let token = match route.auth {
+                Auth::Service => stdout(&platform.run(&["token"])),
+                _ => pillarbox_server::client::token("notify-admin", secret.trim()),
+            };
+            let method = route.method.as_str();
+            send(&platform, method, &path, token.trim(), body);
+            let peak = peak_bytes(&platform);
+            assert!(
+                peak < MAX_RESIDENT_BYTES,
+                "{method} {path}: {peak} bytes in memory"
+            );
+        }
+    }
+    let (status, answer) = platform.send_text();
+    assert_eq!(status, 201, "{answer}");
+}
