@@ -324,6 +324,47 @@ mod tests {
         assert_eq!(rejected, Vec::<String>::new());
     }
 
+    /// `docs/spec/letters.md` §9: each value that the print provider documents, in any order, with keys that are ignored.
+    #[test]
+    fn every_documented_despatch_is_accepted() {
+        let products = [
+            "UNCODED",
+            "MM UNSORTED",
+            "UNSORTED",
+            "MM",
+            "INT EU",
+            "INT ROW",
+            "UNSORTEDE",
+            "MM ECONOMY",
+        ];
+        for class in ["1ST", "2ND", "INTERNATIONAL"] {
+            for product in products {
+                let mut receipt = receipt();
+                receipt["data"]["despatchProperties"] = json!([
+                    {"key": "mailingProduct", "value": product},
+                    {"key": "productCode", "value": "ignored"},
+                    {"key": "postageClass", "value": class},
+                    {"key": "totalSheets", "value": "5"},
+                ]);
+                let parsed = LetterReceipt::parse(&receipt, show).unwrap();
+                let event = parsed.event().unwrap();
+                let LetterEvent::Despatched {
+                    sheets,
+                    postage_class,
+                    mailing_product,
+                    ..
+                } = event
+                else {
+                    panic!("{class} {product} is a despatch");
+                };
+                assert_eq!(
+                    (sheets, &*postage_class, &*mailing_product),
+                    (5, class, product)
+                );
+            }
+        }
+    }
+
     #[test]
     fn errors_name_the_field_and_inside_data_they_name_data() {
         let data =

@@ -99,3 +99,48 @@ async fn options_that_do_not_fit_a_template_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_contact_block_is_printed_as_it_was_when_the_letter_was_accepted() {
+    let world = World::new().await;
+    let service = service(&world, "Riverside Council").await;
+    let contact = contact_block(&world, &service.id, "Bins\n2 Town Square").await;
+    let path = format!("/service/{}/template", service.id);
+    let body = json!({
+        "template_type": "letter", "name": "A letter", "subject": "About ((thing))", "content": "Dear ((name))",
+        "reply_to": contact,
+    });
+    let made = world
+        .internal_request("POST", &path, body.to_string())
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let template = made.data()["id"].as_str().unwrap().parse().unwrap();
+    let mut pages = Vec::new();
+    let letter = async || id_of(&post(&world, &service.normal, &to_ada(template)).await);
+    let drawn = async |id| {
+        let path = format!("/v2/notifications/{id}/pdf");
+        let pdf = world.get(&service.normal, &path).await;
+        assert_eq!(pdf.status, 200, "{}", pdf.text);
+        pdf.bytes
+    };
+    // Its pages are made before the change, those of the second after it.
+    let first = letter().await;
+    world.run_tasks().await;
+    pages.push(drawn(first).await);
+    let second = letter().await;
+    let path = format!(
+        "/service/{}/letter-contact/{}",
+        service.id,
+        contact.as_str().unwrap()
+    );
+    let body = json!({"contact_block": "Parking\n3 Hill Road"}).to_string();
+    let changed = world.internal_request("POST", &path, body).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let third = letter().await;
+    world.run_tasks().await;
+    for id in [second, third] {
+        pages.push(drawn(id).await);
+    }
+    assert!(pages[0] == pages[1], "accepted with the same contact block");
+    assert!(pages[1] != pages[2], "accepted with another");
+}
