@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
+    thread,
     time::Duration,
 };
 
@@ -99,6 +100,14 @@ fn many_values() -> Vec<u8> {
     format!("[{}0]", "0,".repeat(BODY_BYTES / 2 - 2)).into_bytes()
 }
 
+/// Returns a bulk request whose rows are one text.
+fn bulk(platform: &Platform) -> Vec<u8> {
+    let template = &platform.line["templates"]["sms"];
+    let rows = "07700900123,Ada,Friday\\n".repeat((BODY_BYTES - 200) / 24);
+    format!(r#"{{"name": "x", "template_id": {template}, "csv": "phone number,name,day\n{rows}"}}"#)
+        .into_bytes()
+}
+
 #[test]
 fn sixty_megabytes_at_any_route_take_little_memory() {
     let platform = Platform::up();
@@ -123,4 +132,36 @@ fn sixty_megabytes_at_any_route_take_little_memory() {
     }
     let (status, answer) = platform.send_text();
     assert_eq!(status, 201, "{answer}");
+}
+
+#[test]
+fn several_large_files_and_lists_of_rows_at_once_take_little_memory() {
+    let platform = Platform::up();
+    let secret = fs::read_to_string(platform.directory.path().join("internal-secret")).unwrap();
+    let upload = filled(&platform, "/service/{service}/spreadsheet");
+    let list = filled(&platform, "/service/{service}/contact-list");
+    let (workbook, rows) = (workbook(), bulk(&platform));
+    let bulk_token = stdout(&platform.run(&["token"]));
+    let internal_token = pillarbox_server::client::token("notify-admin", secret.trim());
+    let requests = [
+        (upload.as_str(), internal_token.as_str(), &workbook),
+        (list.as_str(), internal_token.as_str(), &workbook),
+        ("/v2/notifications/bulk", bulk_token.trim(), &rows),
+    ];
+    for (path, token, body) in requests {
+        let statuses: Vec<_> = thread::scope(|scope| {
+            let sent: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| send(&platform, "POST", path, token, body)))
+                .collect();
+            sent.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let peak = peak_bytes(&platform);
+        assert!(peak < MAX_RESIDENT_BYTES, "{path}: {peak} bytes in memory");
+        // Some are told to come back, and none is taken for anything else.
+        let expected = [400, 503];
+        for status in statuses.into_iter().flatten() {
+            assert!(expected.contains(&status), "{path}: {status}");
+        }
+    }
+    assert_eq!(platform.send_text().0, 201);
 }

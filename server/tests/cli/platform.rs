@@ -17,7 +17,10 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Returns the command without the environment variables of the user who runs the tests.
 pub(crate) fn pillarbox() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
+    pillarbox_of(Command::new(env!("CARGO_BIN_EXE_pillarbox")))
+}
+
+fn pillarbox_of(mut command: Command) -> Command {
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PILLARBOX_"))
     {
@@ -75,9 +78,21 @@ impl Platform {
         Self::start(&["up"], directory)
     }
 
+    /// Starts a platform that may open `hard` files, of which its shell allows `soft`.
+    pub(crate) fn up_with_file_limits(soft: u32, hard: u32) -> Self {
+        let mut shell = pillarbox_of(Command::new("sh"));
+        let limits = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &limits, env!("CARGO_BIN_EXE_pillarbox")]);
+        Self::start_by(shell, &["up"], tempfile::tempdir().unwrap().into())
+    }
+
     /// Starts a command that prints a line once it runs, and waits for that line.
     pub(crate) fn start(arguments: &[&str], directory: Arc<TempDir>) -> Self {
-        let mut process = pillarbox()
+        Self::start_by(pillarbox(), arguments, directory)
+    }
+
+    fn start_by(mut command: Command, arguments: &[&str], directory: Arc<TempDir>) -> Self {
+        let mut process = command
             .args(arguments)
             .args(["--json", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())

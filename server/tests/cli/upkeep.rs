@@ -57,6 +57,32 @@ fn sigterm_stops_in_time_and_loses_nothing() {
     assert_eq!(jobs.len(), 1);
 }
 
+/// Returns the soft and the hard limit of open files of a process.
+fn file_limits(pid: u32) -> Vec<u32> {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers = line.unwrap().split_whitespace();
+    numbers.filter_map(|word| word.parse().ok()).collect()
+}
+
+#[test]
+fn connections_leave_files_for_the_rest_and_the_soft_limit_is_raised() {
+    let platform = Platform::up_with_file_limits(64, 256);
+    assert_eq!(file_limits(platform.pid()), [256, 256]);
+    let url = platform.line["url"].as_str().unwrap().to_owned();
+    let host = url.trim_start_matches("http://");
+    // More than there are files, and none of them says anything.
+    let idle: Vec<_> = (0..400)
+        .filter_map(|_| std::net::TcpStream::connect(host).ok())
+        .collect();
+    assert!(idle.len() > 256, "{}", idle.len());
+    assert_eq!(platform.send_text().0, 201);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", platform.pid()));
+    assert!(open.unwrap().count() < 256);
+}
+
 #[test]
 fn secret_files_are_readable_by_their_owner_only() {
     let parent = tempfile::tempdir().unwrap();

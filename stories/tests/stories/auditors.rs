@@ -464,6 +464,38 @@ async fn a_message_without_a_task_is_requeued_after_an_hour() {
 }
 
 #[tokio::test]
+async fn a_message_without_a_task_is_found_for_twelve_hours_and_daily_for_a_week() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let lose_a_text = async || {
+        let sent = world
+            .send_sms(&service, &service.normal, "07700900123")
+            .await;
+        lose_tasks(&world, "send-sms-tasks").await;
+        sent.json["id"].as_str().unwrap().to_owned()
+    };
+    let at = |text: &str| text.parse::<domain::Timestamp>().unwrap();
+    let fire = async |minute: &str| {
+        let minute = at(minute);
+        world.advance(minute.since(world.clock.now()));
+        app::upkeep::schedule::fire(&world.app, minute)
+            .await
+            .unwrap();
+        world.run_tasks().await;
+    };
+    // The clock shows nine in the morning.
+    let early = lose_a_text().await;
+    world.advance(Duration::from_hours(1));
+    let late = lose_a_text().await;
+    // Twelve hours and a quarter after the first, and less than twelve after the second.
+    fire("2026-03-02T21:15:00Z").await;
+    assert_eq!(world.status_of(&service, &early).await, "created");
+    assert_eq!(world.status_of(&service, &late).await, "sending");
+    fire("2026-03-03T02:30:00Z").await;
+    assert_eq!(world.status_of(&service, &early).await, "sending");
+}
+
+#[tokio::test]
 async fn a_queued_message_is_not_queued_again() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

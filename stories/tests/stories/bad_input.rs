@@ -112,6 +112,28 @@ async fn a_body_that_is_larger_than_any_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_over_the_limit_is_refused_in_the_words_of_v2() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
+    for (path, limit) in [
+        (SMS, 32 << 20),
+        (EMAIL, 32 << 20),
+        ("/v2/notifications/letter", 32 << 20),
+        ("/v2/notifications/bulk", 64 << 20),
+    ] {
+        let body = vec![b' '; limit + 1];
+        let answer = world.request("POST", path, Some(&token), body).await;
+        assert_eq!(answer.status, 413, "{path}");
+        assert_eq!(answer.json["status_code"], 413, "{path}");
+        assert_eq!(
+            answer.json["errors"][0]["error"], "RequestEntityTooLarge",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

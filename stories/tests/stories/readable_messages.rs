@@ -233,3 +233,57 @@ async fn a_letter_that_turns_out_to_be_unprintable_fails_validation() {
     drop(session);
     assert!(world.letter.accepted().is_empty(), "nothing is posted");
 }
+
+#[tokio::test]
+async fn a_uk_number_with_a_digit_too_many_reaches_nobody_abroad() {
+    let world = World::new().await;
+    let service = service_with(&world, Some(Permission::InternationalSms)).await;
+    for (number, is_read) in [
+        ("07900 9001234", false),
+        ("079009001234", false),
+        ("(0)7900 9001234", false),
+        ("+7 900 900 12 34", true),
+        ("79009001234", true),
+        ("007 900 900 12 34", true),
+        ("07700900123", true),
+    ] {
+        let body = json!({
+            "phone_number": number, "template_id": service.sms,
+            "personalisation": {"name": "Ada", "day": "Friday"},
+        });
+        let single = world
+            .post(&service.normal, "/v2/notifications/sms", &body)
+            .await;
+        assert_eq!(single.status == 201, is_read, "{number}: {}", single.json);
+        let csv = format!("phone number,name,day\n{number},Ada,Friday\n");
+        let order = json!({"name": "One", "template_id": service.sms, "csv": csv});
+        let bulk = world
+            .post(&service.normal, "/v2/notifications/bulk", &order)
+            .await;
+        assert_eq!(bulk.status == 201, is_read, "{number}: {}", bulk.json);
+        let checked = world
+            .upload(service.id, service.sms, "people.csv", csv)
+            .await;
+        assert_eq!(checked.data()["valid"], is_read, "{number}");
+        if !is_read {
+            let said = [single.json, bulk.json, checked.data().clone()];
+            for said in said.map(|said| said.to_string()) {
+                // The API and the check of rows have words of their own.
+                let is_named = said.contains("Too many digits") || said.contains("is too long");
+                assert!(is_named, "{number}: {said}");
+            }
+        }
+    }
+    world.run_tasks().await;
+    let abroad = world.sms.accepted();
+    assert!(
+        abroad
+            .iter()
+            .all(|sms| sms.to != "79009001234" || sms.international)
+    );
+    assert_eq!(
+        abroad.len(),
+        8,
+        "each good number once alone and once in bulk"
+    );
+}
