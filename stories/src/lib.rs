@@ -4,6 +4,7 @@
 //! a story advances the clock and runs the workers. Fakes remember what they received and fail on request. The same
 //! stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
 
+mod black_hole;
 mod browser;
 mod client;
 mod database;
@@ -17,6 +18,7 @@ mod shared_database;
 mod sns;
 mod world;
 
+pub use black_hole::BlackHole;
 pub use browser::{Browser, BrowserResponse};
 pub use client::{
     INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, TestClient, TestResponse,

@@ -15,6 +15,7 @@
 mod auditors;
 mod backup;
 mod behind;
+mod black_hole;
 mod count;
 mod disk;
 mod faulty_disk;

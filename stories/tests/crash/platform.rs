@@ -2,6 +2,7 @@
 
 use std::{fs::File, path::PathBuf, process::Stdio, time::Duration};
 
+use pillarbox_stories::BlackHole;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
@@ -37,6 +38,8 @@ pub(crate) struct Platform {
     directory: TempDir,
     port: u16,
     database: Option<String>,
+    /// The address of the database for its processes, if it is not the one for the test itself.
+    address_of_processes: Option<String>,
     /// The faulty disk, if its files are on one.
     disk: Option<FaultyDisk>,
     /// The lease, if it is not the default.
@@ -66,6 +69,7 @@ impl Platform {
             directory: tempfile::tempdir().unwrap(),
             port,
             database,
+            address_of_processes: None,
             disk: None,
             lease: Some(LEASE),
         }
@@ -77,6 +81,15 @@ impl Platform {
             lease: None,
             ..Self::new().await
         }
+    }
+
+    /// Returns an installation whose database is behind a network that can vanish; nothing where it needs no network.
+    pub(crate) async fn behind_a_black_hole() -> Option<(Self, BlackHole)> {
+        let mut platform = Self::new().await;
+        let database = platform.database.as_ref()?;
+        let network = BlackHole::before(database).await;
+        platform.address_of_processes = Some(network.address_for(database));
+        Some((platform, network))
     }
 
     /// Returns an installation on a faulty disk.
@@ -192,7 +205,11 @@ impl Platform {
         if let Some(lease) = self.lease {
             command.env("PILLARBOX_LEASE_SECONDS", lease.as_secs().to_string());
         }
-        if let Some(database) = &self.database {
+        if let Some(database) = self
+            .address_of_processes
+            .as_ref()
+            .or(self.database.as_ref())
+        {
             command.env("PILLARBOX_DATABASE", database);
         }
         if let Some(disk) = &self.disk {
@@ -325,6 +342,15 @@ impl Process {
             .status()
             .await;
         assert!(status.expect("kill is there").success());
+    }
+
+    /// Sends SIGTERM, and returns how long the process took to exit by itself.
+    pub(crate) async fn terminate(mut self) -> Duration {
+        let asked = std::time::Instant::now();
+        self.signal("TERM").await;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it ends").expect("it ran");
+        asked.elapsed()
     }
 
     /// Stops the process at the end of the test.
