@@ -86,8 +86,14 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
         rest = if let Some(after) = escape.strip_prefix(NUL) {
             after
         } else {
-            // Copy an escape whole: the second byte of `\\` must not be read as the start of another escape.
-            let (escape, after) = escape.split_at(escape.len().min(2));
+            // Copy an escape whole: the second byte of `\\` must not be read as the start of another escape, and what
+            // follows an unfinished `\u` must not complete it: `\u00\u000000` would become `\u0000`.
+            let length = if escape.starts_with(b"\\u") {
+                NUL.len()
+            } else {
+                2
+            };
+            let (escape, after) = escape.split_at(escape.len().min(length));
             kept.extend_from_slice(escape);
             after
         };
@@ -212,8 +218,34 @@ mod tests {
             (r#"["\\\u0000\"\n"]"#, r#"["\\\"\n"]"#),
             (r#"["\u00000"]"#, r#"["0"]"#),
             (r"\u0000\", r"\"),
+            (r#"["\u0041\u0000\u00e9"]"#, r#"["\u0041\u00e9"]"#),
+            (r#"["\u00\u000000"]"#, r#"["\u00\u000000"]"#),
+            (r"\u0000\u00", r"\u00"),
         ] {
             assert_eq!(without_nul(json.as_bytes()), kept.as_bytes(), "{json}");
+        }
+    }
+
+    #[test]
+    fn no_unfinished_escape_becomes_another_character() {
+        for text in [
+            r"\u00\u000000",
+            r"\u\u00000000",
+            r"\u000\u00000",
+            r"\u00\u00000d",
+            r"\\u0000\u00\u000000",
+            r"\u00\u000000number",
+        ] {
+            for body in [
+                format!(r#"{{"a":"{text}"}}"#),
+                format!(r#"{{"{text}":"1e9"}}"#),
+            ] {
+                assert_eq!(parse_v2(body.as_bytes()), Err(JsonError::Invalid), "{body}");
+                assert!(
+                    parse_value(&without_nul(body.as_bytes())).is_err(),
+                    "{body}"
+                );
+            }
         }
     }
 
