@@ -1,6 +1,6 @@
 //! Handing e-mails to a relay, and everything that a relay can do to them.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use pillarbox_providers::{
     Email, EmailProvider, RejectReason, SendError, Sink,
@@ -656,6 +656,41 @@ async fn replies_in_any_encoding_are_read() {
         relay.will("RCPT", Act::SayBytes(b"550 5.1.1 bo\xeete inconnue"));
         let error = client.send(&email(2)).await.unwrap_err();
         assert!(is_rejected(&error, RejectReason::Recipient), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_without_an_end_is_read_up_to_a_limit() {
+    let (_directory, authority, server) = certificates();
+    for (tls, from_the_start) in [
+        (SmtpTls::None, false),
+        (SmtpTls::Starttls, false),
+        (SmtpTls::Tls, true),
+    ] {
+        for moment in [GREETING, "EHLO", "STARTTLS", "MAIL", TEXT] {
+            if moment == "STARTTLS" && tls != SmtpTls::Starttls {
+                continue;
+            }
+            let relay =
+                Relay::start_with(&["STARTTLS"], Some(server.clone()), from_the_start).await;
+            relay.will(moment, Act::SayWithoutEnd);
+            let settings = SmtpSettings {
+                host: "localhost".to_owned(),
+                tls,
+                ca_file: Some(authority.clone()),
+                ..settings(&relay)
+            };
+            let client = SmtpRelay::new(&settings).unwrap();
+            let sent = time::timeout(Duration::from_secs(20), client.send(&email(1))).await;
+            let error = sent
+                .unwrap_or_else(|_| panic!("{tls:?} {moment}: everything was read"))
+                .unwrap_err();
+            let is_temporary = match moment {
+                TEXT => matches!(error, SendError::Unknown { .. }),
+                _ => matches!(error, SendError::Unavailable { .. }),
+            };
+            assert!(is_temporary, "{tls:?} {moment}: {error:?}");
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Act {
     SayAsUsual(&'static str),
     /// Answers this line, in whatever encoding.
     SayBytes(&'static [u8]),
+    /// Answers with four megabytes and no end of line, and then waits.
+    SayWithoutEnd,
     /// Answers this line and hangs up.
     SayAndHangUp(&'static str),
     /// Hangs up.
@@ -208,6 +210,14 @@ impl Relay {
             Some(Act::Say(line)) => say(socket, line).await.map(|()| false),
             Some(Act::SayAsUsual(line)) => say(socket, line).await.map(|()| true),
             Some(Act::SayBytes(line)) => say_bytes(socket, line).await.map(|()| false),
+            Some(Act::SayWithoutEnd) => {
+                socket.write_all(b"250-").await.ok()?;
+                for _ in 0..4096 {
+                    socket.write_all(&[b'x'; 1024]).await.ok()?;
+                }
+                socket.flush().await.ok()?;
+                std::future::pending().await
+            }
             Some(Act::SayAndHangUp(line)) => {
                 say(socket, line).await?;
                 None

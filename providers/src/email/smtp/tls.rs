@@ -91,13 +91,18 @@ fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, 
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
+/// Bytes of one reply. RFC 5321 §4.5.3.1.5 allows lines of 512 bytes; the reply to `EHLO` has a few dozen.
+const MAX_REPLY_BYTES: usize = 64 * 1024;
+
 /// A connection in the form that lettre takes. lettre's own constructors give no access to socket options
-/// (`TCP_NODELAY`), and lettre fails on replies that are not UTF-8.
+/// (`TCP_NODELAY`), lettre fails on replies that are not UTF-8, and it reads a line to its end, however long that is.
 pub(super) struct RelayStream<S> {
     stream: S,
     peer: SocketAddr,
     /// What is read before the first byte of the stream.
     greeting: &'static [u8],
+    /// Bytes read since the last write: of the reply to one command.
+    reply_bytes: usize,
 }
 
 impl<S> RelayStream<S> {
@@ -106,6 +111,7 @@ impl<S> RelayStream<S> {
             stream,
             peer,
             greeting: b"",
+            reply_bytes: 0,
         }
     }
 
@@ -115,6 +121,7 @@ impl<S> RelayStream<S> {
             stream,
             peer,
             greeting: b"220 \r\n",
+            reply_bytes: 0,
         }
     }
 }
@@ -205,6 +212,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for RelayStream<S> {
                 *byte = b'?';
             }
         }
+        self.reply_bytes += buffer.filled().len() - before;
+        if self.reply_bytes > MAX_REPLY_BYTES {
+            let error = "the reply of the relay is too long";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -215,6 +227,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RelayStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.reply_bytes = 0;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
