@@ -1,6 +1,11 @@
 //! SNS over HTTPS: messages are accepted from listed topics only, and only with a signature of SNS.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_lc_rs::signature::{
@@ -9,7 +14,7 @@ use aws_lc_rs::signature::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Client, Url};
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tracing::{info, warn};
 use webpki::EndEntityCert;
@@ -21,6 +26,10 @@ use crate::http;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// SNS changes its certificate about once a year.
 const MAX_CERTIFICATES: usize = 16;
+/// Certificates that are fetched at a time. Whoever knows a topic can name others that SNS does not have.
+const MAX_FETCHES: usize = 8;
+
+type PublicKey = Arc<[u8]>;
 
 /// Fetches a document from SNS.
 #[async_trait]
@@ -93,8 +102,23 @@ impl From<Malformed> for SnsError {
 pub struct Sns {
     topics: Arc<[String]>,
     fetch: Arc<dyn Fetch>,
-    /// Public keys of certificates, by URL. Locked while one is fetched, so that a flood fetches it once.
-    keys: Arc<Mutex<BTreeMap<String, Arc<[u8]>>>>,
+    keys: Arc<Mutex<Keys>>,
+}
+
+/// Public keys of certificates, by URL.
+#[derive(Default)]
+struct Keys {
+    known: BTreeMap<String, PublicKey>,
+    /// What callers of the same certificate wait for, so that a flood fetches it once. It goes with the last of them.
+    fetching: BTreeMap<String, Weak<Fetching>>,
+}
+
+type Fetching = OnceCell<Result<PublicKey, SnsError>>;
+
+/// A key, or what to wait for.
+enum Lookup {
+    Known(PublicKey),
+    Fetching(Arc<Fetching>),
 }
 
 impl fmt::Debug for Sns {
@@ -194,25 +218,62 @@ impl Sns {
     }
 
     /// Returns the public key that a message names, from a certificate of SNS.
-    async fn key(&self, envelope: &Envelope) -> Result<Arc<[u8]>, SnsError> {
+    async fn key(&self, envelope: &Envelope) -> Result<PublicKey, SnsError> {
         let address = &envelope.signing_cert_url;
         let url = sns_url(address, &envelope.topic_arn).ok_or(SnsError::BadSignature)?;
         // Exactly as Amazon writes it: another spelling is none of its certificates.
         if url.path().strip_suffix(".pem").is_none() {
             return Err(SnsError::BadSignature);
         }
-        let mut keys = self.keys.lock().await;
-        if let Some(key) = keys.get(address) {
-            return Ok(key.clone());
+        // The lock is free again while one is fetched: callers with other certificates do not wait.
+        let found = self.lock_keys().look_up(address)?;
+        match found {
+            Lookup::Known(key) => Ok(key),
+            Lookup::Fetching(fetching) => {
+                let key = fetching.get_or_init(async || self.fetch_key(address).await);
+                key.await.clone()
+            }
         }
+    }
+
+    async fn fetch_key(&self, address: &str) -> Result<PublicKey, SnsError> {
         let pem = self.fetch.get(address).await?;
         // TLS vouches for the certificate: it comes from SNS's own host.
         let key = public_key(&pem).ok_or(SnsError::BadSignature)?;
-        if keys.len() >= MAX_CERTIFICATES {
-            keys.clear();
-        }
-        keys.insert(address.clone(), key.clone());
+        self.lock_keys().insert(address, &key);
         Ok(key)
+    }
+
+    fn lock_keys(&self) -> std::sync::MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn look_up(&mut self, address: &str) -> Result<Lookup, FetchError> {
+        if let Some(key) = self.known.get(address) {
+            return Ok(Lookup::Known(key.clone()));
+        }
+        self.fetching
+            .retain(|_, fetching| fetching.strong_count() > 0);
+        let same = self.fetching.get(address).and_then(Weak::upgrade);
+        if let Some(fetching) = same {
+            return Ok(Lookup::Fetching(fetching));
+        }
+        if self.fetching.len() >= MAX_FETCHES {
+            return Err(FetchError);
+        }
+        let fetching = Arc::default();
+        self.fetching
+            .insert(address.to_owned(), Arc::downgrade(&fetching));
+        Ok(Lookup::Fetching(fetching))
+    }
+
+    fn insert(&mut self, address: &str, key: &PublicKey) {
+        if self.known.len() >= MAX_CERTIFICATES {
+            self.known.clear();
+        }
+        self.known.insert(address.to_owned(), key.clone());
     }
 }
 
@@ -270,7 +331,7 @@ pub fn is_confirmation_url(text: &str) -> bool {
 }
 
 /// Returns the public key of a certificate in PEM.
-fn public_key(pem: &[u8]) -> Option<Arc<[u8]>> {
+fn public_key(pem: &[u8]) -> Option<PublicKey> {
     let certificate = CertificateDer::from_pem_slice(pem).ok()?;
     let parsed = EndEntityCert::try_from(&certificate).ok()?;
     Some(parsed.subject_public_key_info().as_ref().into())
@@ -278,6 +339,8 @@ fn public_key(pem: &[u8]) -> Option<Arc<[u8]>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     const TOPIC: &str = "arn:aws:sns:eu-west-2:123456789012:receipts";
@@ -329,5 +392,73 @@ mod tests {
         assert!(sns_url("https://sns.x.amazonaws.com/", "arn:aws:sns:x/../y:1:t").is_none());
         let chinese = "https://sns.cn-north-1.amazonaws.com.cn/";
         assert!(sns_url(chinese, "arn:aws-cn:sns:cn-north-1:1:t").is_some());
+    }
+
+    /// SNS that does not answer for certificates named `slow`.
+    #[derive(Default)]
+    struct SlowSns(AtomicUsize);
+
+    #[async_trait]
+    impl Fetch for SlowSns {
+        async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            if url.contains("slow") {
+                tokio::time::sleep(FETCH_TIMEOUT).await;
+                return Err(FetchError);
+            }
+            let key = rcgen::generate_simple_self_signed(["sns.example".to_owned()]).unwrap();
+            Ok(key.cert.pem().into_bytes())
+        }
+    }
+
+    fn signed_with(certificate: &str) -> Envelope {
+        serde_json::from_value(serde_json::json!({
+            "Type": "Notification", "Message": "", "MessageId": "", "Timestamp": "", "TopicArn": TOPIC,
+            "SignatureVersion": "2", "Signature": "",
+            "SigningCertURL": format!("https://sns.eu-west-2.amazonaws.com/{certificate}.pem"),
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_callers_of_the_same_certificate_wait_for_it() {
+        let fetch = Arc::new(SlowSns::default());
+        let sns = Sns::with_fetch(vec![TOPIC.to_owned()], fetch.clone());
+        let slow = signed_with("slow");
+        let (one, another) = tokio::join!(
+            async { tokio::join!(sns.key(&slow), sns.key(&slow)) },
+            async {
+                // After the slow ones have begun.
+                tokio::task::yield_now().await;
+                let started = tokio::time::Instant::now();
+                let key = sns.key(&signed_with("good")).await;
+                (key, started.elapsed())
+            }
+        );
+        assert!(another.0.is_ok() && another.1 < FETCH_TIMEOUT / 10);
+        assert!(one.0.is_err() && one.1.is_err());
+        assert_eq!(
+            fetch.0.load(Ordering::Relaxed),
+            2,
+            "each certificate is fetched once"
+        );
+        // A failure is not remembered.
+        assert!(sns.key(&slow).await.is_err());
+        assert_eq!(fetch.0.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_unknown_certificates_is_fetched_a_few_at_a_time() {
+        let fetch = Arc::new(SlowSns::default());
+        let sns = Sns::with_fetch(vec![TOPIC.to_owned()], fetch.clone());
+        sns.key(&signed_with("good")).await.unwrap();
+        let mut flood = tokio::task::JoinSet::new();
+        for number in 0..100 {
+            let (sns, envelope) = (sns.clone(), signed_with(&format!("slow{number}")));
+            flood.spawn(async move { sns.key(&envelope).await.is_err() });
+        }
+        assert!(flood.join_all().await.into_iter().all(|failed| failed));
+        assert_eq!(fetch.0.load(Ordering::Relaxed), 1 + MAX_FETCHES);
+        assert!(sns.key(&signed_with("good")).await.is_ok());
     }
 }
