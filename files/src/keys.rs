@@ -5,6 +5,17 @@ use std::fmt;
 use object_store::path::Path;
 use uuid::Uuid;
 
+/// The folders of all paths.
+pub const FOLDERS: [&str; 7] = [
+    "spreadsheets",
+    "contact-lists",
+    "letters",
+    "letter-originals",
+    "response-files",
+    "documents",
+    "template-files",
+];
+
 /// Path of a file within the storage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
@@ -79,5 +90,28 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_in_a_folder_of_the_list() {
+        let id = Uuid::nil();
+        for key in [
+            Key::spreadsheet(id, id),
+            Key::contact_list(id, id),
+            Key::letter_pdf(id, id),
+            Key::letter_validation(id, id),
+            Key::letter_original("2026-11-30", id, id),
+            Key::response_file(id),
+            Key::document(id, id),
+            Key::template_file(id, id),
+        ] {
+            let folder = key.as_str().split('/').next().unwrap();
+            assert!(FOLDERS.contains(&folder), "{key}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Builds the platform from the settings; the stories and the benchmarks use it too.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::bail;
 use app::{App, Dependencies, Providers, Sink, foreign_files::ForeignFiles};
@@ -97,19 +100,44 @@ async fn assemble(
     })
 }
 
+/// Creates the data directory if it does not exist. Fails, with nothing changed, if the settings name a database or a
+/// directory of files that is not ours to use.
+pub fn create_data_dir(settings: &Settings) -> anyhow::Result<DataDir> {
+    check_stored_data(settings)?;
+    let directory = DataDir::new(&settings.data_dir);
+    directory.create()?;
+    Ok(directory)
+}
+
 /// Makes the embedded database and the stored files accessible to their owner only, also where they are outside the data
 /// directory.
 fn secure_stored_data(settings: &Settings) -> anyhow::Result<()> {
-    if let Some(database) = settings.database_address().strip_prefix("sqlite:") {
-        let database = database.trim_start_matches("//");
-        for suffix in ["", "-wal", "-shm"] {
-            permissions::secure(Path::new(&format!("{database}{suffix}")))?;
-        }
+    check_stored_data(settings)?;
+    if let Some(database) = database_file(settings) {
+        permissions::secure_database_file(&database)?;
     }
     match settings.files_address().strip_prefix("file:") {
-        Some(directory) => permissions::secure(Path::new(directory)),
+        Some(directory) => permissions::secure_files_dir(Path::new(directory)),
         None => Ok(()),
     }
+}
+
+/// Changes nothing.
+fn check_stored_data(settings: &Settings) -> anyhow::Result<()> {
+    if let Some(database) = database_file(settings) {
+        permissions::check_database_file(&database)?;
+    }
+    match settings.files_address().strip_prefix("file:") {
+        Some(directory) => permissions::check_files_dir(Path::new(directory)),
+        None => Ok(()),
+    }
+}
+
+/// Returns the path of the embedded database.
+fn database_file(settings: &Settings) -> Option<PathBuf> {
+    let address = settings.database_address();
+    let path = address.strip_prefix("sqlite:")?.trim_start_matches("//");
+    Some(PathBuf::from(path))
 }
 
 /// Opens the database and migrates it, unless `migrate_on_start` is off.

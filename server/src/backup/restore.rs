@@ -16,6 +16,7 @@ use crate::{
     data_dir::{DataDir, create_atomically},
     secrets::{self, keyring_path},
     settings::Settings,
+    wiring,
 };
 
 /// What a data directory may contain before a backup is restored to it: what the operator puts there, what our own locks
@@ -122,7 +123,7 @@ impl Target {
             }
         }
         let partial_database = with_suffix(&database, ".restoring");
-        DataDir::new(&settings.data_dir).create()?;
+        wiring::create_data_dir(settings)?;
         let files = Files::open(&settings.files_address())?;
         let directory = files.directory();
         let directory = directory.context("files are kept in memory (`files = \"memory:\"`)")?;

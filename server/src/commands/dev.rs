@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use super::{CommandContext, up::shell_quote_always};
 use crate::{
-    data_dir::DataDir,
     terminal::{print_json, print_line},
     wiring,
 };
@@ -41,7 +40,7 @@ async fn load(context: &CommandContext, file: &std::path::Path) -> anyhow::Resul
     // An invalid file is reported before a data directory or a database is created.
     let fixtures = Fixtures::read(file)?;
     let (settings, _) = context.settings(None)?;
-    DataDir::new(&settings.data_dir).create()?;
+    wiring::create_data_dir(&settings)?;
     let app = wiring::open(settings).await?.app;
     let loaded = fixtures.load(&app).await?;
     app.store().close().await;

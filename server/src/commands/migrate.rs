@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::CommandContext;
 use crate::{
-    data_dir::DataDir,
     secrets,
     terminal::{print_json, print_line},
     wiring,
@@ -19,8 +18,7 @@ impl Migrate {
         let (mut settings, _) = context.settings(None)?;
         // The setting is off where migrations are run by this command.
         settings.migrate_on_start = true;
-        let directory = DataDir::new(&settings.data_dir);
-        directory.create()?;
+        let directory = wiring::create_data_dir(&settings)?;
         let _starting = directory.lock_start().await?;
         let keyring = secrets::open_keyring(&settings).await?;
         let store = wiring::open_store(&settings, keyring).await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{CommandContext, up};
 use crate::{
-    data_dir::{DataDir, Running},
+    data_dir::Running,
     metrics, reload,
     roles::{self, Listeners, Role},
     signals, telemetry,
@@ -41,8 +41,7 @@ impl Serve {
         let stop = signals::stop_on_signal()?;
         // Also where nothing is reloaded: one signal to all processes of an installation must end none of them.
         let hangups = signals::listen_for_hangups()?;
-        let directory = DataDir::new(&settings.data_dir);
-        directory.create()?;
+        let directory = wiring::create_data_dir(&settings)?;
         // Shared: several `serve` processes may use one directory, but none beside `up`.
         let _lock = directory.share()?;
         let listener = if self.roles.contains(&Role::Api) {

@@ -103,8 +103,7 @@ pub(super) async fn start(
     listen: impl AsyncFnOnce() -> anyhow::Result<TcpListener>,
     stop: CancellationToken,
 ) -> anyhow::Result<StartedPlatform> {
-    let directory = DataDir::new(&settings.data_dir);
-    directory.create()?;
+    let directory = wiring::create_data_dir(&settings)?;
     // Before anything is created: a second process must not touch the files of a running one.
     let lock = directory.lock()?;
     // Before the database is opened: a port in use is reported at once, with nothing changed.
