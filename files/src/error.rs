@@ -1,3 +1,5 @@
+use std::io::ErrorKind;
+
 use crate::Key;
 
 /// Error of a file operation.
@@ -52,7 +54,8 @@ fn operator_hint(error: &object_store::Error) -> &'static str {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::StorageFull
+            // The latter beyond the limit of a file's size (`ulimit -f`).
+            && [ErrorKind::StorageFull, ErrorKind::FileTooLarge].contains(&error.kind())
         {
             return ": its disk is full";
         }

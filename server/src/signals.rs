@@ -1,6 +1,7 @@
 //! Signals of the operating system.
 
 use anyhow::Context as _;
+use rustix::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,14 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
 /// Listens for SIGHUP, which from now on no longer ends the process.
 pub fn listen_for_hangups() -> anyhow::Result<Signal> {
     signal(SignalKind::hangup()).context("cannot listen for signals")
+}
+
+/// Ignores SIGXFSZ, which would end the process without a word at the first write beyond the limit of a file's size
+/// (`ulimit -f`). The write then fails, as on a full disk. Call it in the runtime.
+pub(crate) fn ignore_file_size_signal() -> anyhow::Result<()> {
+    let kind = SignalKind::from_raw(process::Signal::XFSZ.as_raw());
+    // The handler stays when nobody listens any more, and children do not inherit it.
+    signal(kind).map(drop).context("cannot ignore SIGXFSZ")
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

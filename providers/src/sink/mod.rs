@@ -202,7 +202,9 @@ fn day_of(at: Timestamp) -> Date {
 /// Only the file system can fail, which is never the message's fault.
 fn unavailable(error: &io::Error) -> SendError {
     SendError::unavailable(match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the sink's disk is full",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "the sink's disk is full"
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "the sink has no permission to write to its directory"
         }

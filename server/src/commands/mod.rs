@@ -33,7 +33,7 @@ mod token;
 mod up;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -42,6 +42,7 @@ use crate::{
     data_dir::DataDir,
     permissions,
     settings::{self, Flags, Settings},
+    signals,
     terminal::print_line,
 };
 
@@ -222,7 +223,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         }
     };
     let context = arguments.context.clone();
-    let outcome = runtime.block_on(dispatch(arguments));
+    let outcome = runtime.block_on(async {
+        signals::ignore_file_size_signal()?;
+        dispatch(arguments).await
+    });
     // Tasks that did not finish in `stop_seconds` must not delay the exit.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| {
@@ -236,7 +240,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
 fn explain_disk_failure(error: &anyhow::Error, context: &CommandContext) {
     let is_full = |cause: &(dyn std::error::Error + 'static)| {
         let cause = cause.downcast_ref::<std::io::Error>();
-        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
+        cause.is_some_and(|cause| {
+            // The latter beyond the limit of a file's size.
+            [ErrorKind::StorageFull, ErrorKind::FileTooLarge].contains(&cause.kind())
+        })
     };
     // Other errors have causes that their messages name.
     if !app::is_transient(error.as_ref()) && !error.chain().any(is_full) {

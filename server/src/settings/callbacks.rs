@@ -16,6 +16,7 @@ pub struct Callbacks {
     /// Minutes after which callbacks to an endpoint are paused, if no attempt succeeds and at least twenty fail. They are
     /// then held in the log; every ten minutes one is sent to find out whether the endpoint answers again. Raise it if
     /// services often have longer outages.
+    #[schemars(range(min = 0, max = 525_600))]
     pub pause_after_minutes: u64,
     /// Id of the platform's own service, which tells other services by e-mail that their callbacks are paused. It needs a
     /// live API key. Without it and `notice_template`, only the log says so.

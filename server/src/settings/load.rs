@@ -1,14 +1,14 @@
 //! Loading of the settings from file, environment and flags.
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, anyhow, bail};
 use config::{Config, File, FileFormat};
 
-use super::{Settings, schema::entries};
+use super::{Settings, bounds, schema::entries};
 use crate::permissions;
 
 /// Settings from the command line, which override all other sources.
@@ -22,7 +22,8 @@ pub struct Flags {
     pub listen: Option<String>,
 }
 
-const MAX_WAIT_SECONDS: u64 = 86_400;
+/// Far more than the longest list of providers takes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Environment variables that begin with our prefix but are no settings.
 const NOT_SETTINGS: &[&str] = &[
@@ -52,9 +53,10 @@ fn load_from(
     flags: &Flags,
     environment: &[(String, String)],
 ) -> anyhow::Result<(Settings, Vec<String>)> {
-    let known: Vec<(String, String)> = entries()
-        .into_iter()
-        .map(|entry| (variable(&entry.path), entry.path))
+    let entries = entries();
+    let known: Vec<(String, String)> = entries
+        .iter()
+        .map(|entry| (variable(&entry.path), entry.path.clone()))
         .collect();
     let value_of = |name: &str| {
         environment
@@ -66,8 +68,7 @@ fn load_from(
     let mut exposed_file = None;
     let mut builder = Config::builder();
     if let Some(path) = settings_file(flags, &value_of)? {
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+        let text = read_file(&path)?;
         check_not_empty(&path, &text)?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         // On its own first, so that a syntax error names the file.
@@ -94,16 +95,15 @@ fn load_from(
     if let Some(listen) = &flags.listen {
         builder = builder.set_override("listen", listen.clone())?;
     }
-    let mut settings: Settings =
-        builder
-            .build()
-            .and_then(Config::try_deserialize)
-            .map_err(|error| {
-                anyhow!(
-                    "the settings are invalid: {}; `pillarbox settings` lists all names, types and defaults",
-                    without_values(&error.to_string())
-                )
-            })?;
+    let invalid = |error: config::ConfigError| {
+        anyhow!(
+            "the settings are invalid: {}; `pillarbox settings` lists all names, types and defaults",
+            without_values(&error.to_string())
+        )
+    };
+    let config = builder.build().map_err(invalid)?;
+    let mut settings: Settings = config.clone().try_deserialize().map_err(invalid)?;
+    bounds::check(&config, &entries).map_err(anyhow::Error::msg)?;
     check(&settings)?;
     settings.exposed_file = exposed_file;
     Ok((settings, unknown_variables(environment, &known)))
@@ -153,6 +153,23 @@ fn settings_file(
     }
 }
 
+/// Reads the settings file. A pipe or a device would never end.
+fn read_file(path: &Path) -> anyhow::Result<String> {
+    let failed = || format!("cannot read the settings file {}", path.display());
+    if !std::fs::metadata(path).with_context(failed)?.is_file() {
+        bail!("{}: it is no regular file", failed());
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(failed)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .with_context(failed)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        bail!("{}: it has more than {MAX_FILE_BYTES} bytes", failed());
+    }
+    Ok(text)
+}
+
 /// Fails if a settings file holds nothing, not even a comment: a full disk or an interrupted copy leaves such files, and
 /// the defaults would send to the sink.
 fn check_not_empty(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -200,47 +217,46 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
             settings.queue
         );
     }
-    if settings.lease_seconds == 0 {
-        bail!("the setting lease_seconds is 0: it must be at least 1");
-    }
-    if settings.http_serve_timeout_seconds == 0 || settings.http_header_timeout_seconds == 0 {
-        bail!(
-            "the settings http_serve_timeout_seconds and http_header_timeout_seconds must each be at least 1"
-        );
-    }
-    if settings.http_connections == 0 {
-        bail!("the setting http_connections is 0: it must be at least 1");
-    }
-    if settings.database_connections == 0 {
-        bail!("the setting database_connections is 0: it must be at least 1");
+    check_domain("email_domain", &settings.email_domain)?;
+    let downloads = &settings.file_downloads;
+    for (name, address) in [
+        ("admin_base_url", &settings.admin_base_url),
+        ("api_base_url", &settings.api_base_url),
+        ("file_downloads.root", &downloads.root),
+        ("file_downloads.service", &downloads.service),
+    ] {
+        if let Some(address) = address {
+            check_web_address(name, address)?;
+        }
     }
     settings.receipts.check()?;
-    settings.providers.check_receipts(&settings.receipts)?;
-    check_waits(settings)
+    settings.providers.check_receipts(&settings.receipts)
 }
 
-/// Limits durations to a day: adding an arbitrary number of seconds to a point in time overflows.
-fn check_waits(settings: &Settings) -> anyhow::Result<()> {
-    for (name, seconds) in [
-        ("lease_seconds", settings.lease_seconds),
-        (
-            "http_serve_timeout_seconds",
-            settings.http_serve_timeout_seconds,
-        ),
-        (
-            "http_header_timeout_seconds",
-            settings.http_header_timeout_seconds,
-        ),
-        ("stop_seconds", settings.stop_seconds),
-        ("http_drain_seconds", settings.http_drain_seconds),
-        (
-            "file_downloads.service_timeout_seconds",
-            settings.file_downloads.service_timeout_seconds,
-        ),
-    ] {
-        if seconds > MAX_WAIT_SECONDS {
-            bail!("the setting {name} must be at most {MAX_WAIT_SECONDS}, which is a day");
-        }
+/// Fails if a text is no domain. It is written into the header of every e-mail.
+fn check_domain(name: &str, domain: &str) -> anyhow::Result<()> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    };
+    if domain.len() > 253 || !domain.split('.').all(is_label) {
+        bail!("the setting {name} is no domain, such as notify.example.com");
+    }
+    Ok(())
+}
+
+/// Fails if a text is no address of a web server. Links begin with it.
+fn check_web_address(name: &str, address: &str) -> anyhow::Result<()> {
+    let url = reqwest::Url::parse(address).ok();
+    let is_web = |url: &reqwest::Url| ["http", "https"].contains(&url.scheme()) && url.has_host();
+    // The parser removes them.
+    let has_space = address.contains(|c: char| c.is_whitespace() || c.is_control());
+    if has_space || !url.as_ref().is_some_and(is_web) {
+        bail!(
+            "the setting {name} is no address of a web server, such as https://notify.example.com"
+        );
     }
     Ok(())
 }
@@ -285,6 +301,57 @@ mod tests {
             let why = refused.unwrap_err().to_string();
             assert!(why.contains("must be at most 86400"), "{why}");
         }
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused_at_the_start() {
+        for (file, wrong) in [
+            (
+                "[callbacks]\npause_after_minutes = 9223372036854775807",
+                "callbacks.pause_after_minutes must be at most 525600",
+            ),
+            (
+                "[workers]\njob_tasks = 0",
+                "workers.job_tasks must be at least 1",
+            ),
+            ("lease_seconds = 0", "lease_seconds must be at least 1"),
+            ("email_domain = \"a\\nb\"", "email_domain is no domain"),
+            ("email_domain = ''", "email_domain is no domain"),
+            (
+                "api_base_url = 'javascript:alert(1)'",
+                "api_base_url is no address",
+            ),
+            (
+                "admin_base_url = \"https://a.example\\n\"",
+                "admin_base_url is no address",
+            ),
+            (
+                "[file_downloads]\nroot = 'files.example'",
+                "file_downloads.root is no address",
+            ),
+            (
+                "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npool_size = 9223372036854775807",
+                "pool_size must be at most 10000",
+            ),
+        ] {
+            let error = loaded(file, &[], None).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+        let good = "email_domain = 'müller-1.example'\napi_base_url = 'http://127.0.0.1:6011'";
+        assert!(loaded(good, &[], None).is_ok());
+    }
+
+    #[test]
+    fn a_settings_file_that_never_ends_is_not_read() {
+        let flags = Flags {
+            config: Some(PathBuf::from("/dev/null")),
+            ..Flags::default()
+        };
+        let error = format!("{:#}", load_from(&flags, &[]).unwrap_err());
+        assert!(error.contains("no regular file"), "{error}");
+        let long = "#".repeat(2 << 20);
+        let error = loaded(&long, &[], None).unwrap_err().to_string();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! flags. The doc comments of the fields are the reference: `docs/settings.md` and `docs/settings.schema.json` are
 //! generated from them.
 
+mod bounds;
 mod callbacks;
 mod letter_volumes;
 mod load;
@@ -59,6 +60,7 @@ pub struct Settings {
     /// Maximum number of PostgreSQL connections of this process; no effect on SQLite. The process does not start if the
     /// server has fewer left, after those that other clients hold and other Pillarbox processes may open. Raise it when
     /// requests wait for a connection, lower it when the server's `max_connections` is small.
+    #[schemars(range(min = 1, max = 100_000))]
     pub database_connections: u32,
     /// Whether to apply new migrations at the start. Turn it off to run `pillarbox migrate` as a step of its own.
     pub migrate_on_start: bool,
@@ -68,6 +70,7 @@ pub struct Settings {
     /// it to recover sooner from the loss of a machine, but not below 15. It need not outlast a provider's timeouts,
     /// because leases are renewed while a provider is waited for. A process that crashes is detected at once by others
     /// with the same data directory.
+    #[schemars(range(min = 1, max = 86_400))]
     pub lease_seconds: u64,
     /// Storage of uploaded files: `file:<directory>`, or `memory:` for tests. Without it, the directory `files` in the
     /// data directory. Processes that share a database must share it.
@@ -101,25 +104,32 @@ pub struct Settings {
     /// providers report to it. Without it, the platform's own address.
     pub api_base_url: Option<String>,
     /// Seconds that a request may take before it is answered with a timeout. Raise it for slow uploads.
+    #[schemars(range(min = 1, max = 86_400))]
     pub http_serve_timeout_seconds: u64,
     /// Seconds that a connection may take to send the headers of its next request before it is closed; idle connections
     /// are closed by it too. Keep it longer than the idle timeout of a proxy in front of the platform.
+    #[schemars(range(min = 1, max = 86_400))]
     pub http_header_timeout_seconds: u64,
     /// Number of connections that clients may have open at a time, at most half of what the operating system lets the
     /// process open. One address may have three quarters of them. Beyond that, those that wait longest for their client
     /// are closed. Raise it for very many clients.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub http_connections: u32,
     /// Bytes a second below which a client is disconnected, measured over 20 seconds: while it takes a response, or sends
     /// a spreadsheet. Lower it for very slow networks; 0 lets a client take as long as it likes.
+    #[schemars(range(min = 0, max = 1_u64 << 30))]
     pub http_least_bytes_per_second: u64,
     /// Number of previews, bulk requests and messages above 64 kB that are worked on at the same time, on
     /// threads of their own; 64 times as many wait, and more get 503. Without it, half of the processors. Raise it if
     /// such requests are refused while processors are idle.
+    #[schemars(range(min = 1, max = 1_024))]
     pub http_heavy_requests: Option<u16>,
     /// Seconds that a shutdown leaves open connections without a request, so that each can be told to end with its next
     /// response. Part of `stop_seconds`. Raise it if clients or a proxy keep connections open for longer between requests.
+    #[schemars(range(min = 0, max = 86_400))]
     pub http_drain_seconds: u64,
     /// Price of one fragment of a text message, in millionths of a pound. Set it to the price of your provider.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub sms_rate_micropounds: i64,
     /// Time zone in which a day begins and ends, by its name in the tz database. Retention, billing and statistics count
     /// these days. Change it if your recipients live elsewhere.
@@ -133,18 +143,22 @@ pub struct Settings {
     /// people try out how the status of a letter changes.
     pub test_letters_fake_delivery: bool,
     /// Maximum number of rows in a spreadsheet. Raise it for larger jobs: rows are streamed, so it costs no memory.
+    #[schemars(range(min = 1, max = 100_000_000))]
     pub max_spreadsheet_rows: u32,
     /// Maximum size of an uploaded spreadsheet, in bytes. A workbook is held in memory while it is read, CSV is not.
+    #[schemars(range(min = 1, max = 1_u64 << 40))]
     pub max_upload_bytes: u64,
     /// How many bytes of messages and files a service may have stored, sealed as they are, with all its keys and in bulk too;
     /// beyond it requests to send get a 429 and jobs do not begin. `pillarbox service update --storage-limit` sets another
     /// limit for one service. Lower it where a disk is shared by many services; raise it for long retention with files.
+    #[schemars(range(min = 0, max = 1_u64 << 60))]
     pub storage_limit_bytes: i64,
     /// Virus scanner for uploads: a `ClamAV` daemon at `tcp:<host>:<port>` or `unix:<socket>`. Uploads are rejected while
     /// it cannot be reached. Without it, uploads are not scanned; set it before services send files to the public.
     pub virus_scanner: Option<String>,
     /// Seconds that a shutdown waits for requests and tasks to finish. The rest resumes at the next start. Keep it
     /// shorter than the time after which your supervisor kills the process.
+    #[schemars(range(min = 0, max = 86_400))]
     pub stop_seconds: u64,
     /// Log output.
     pub log: Log,
@@ -259,6 +273,7 @@ pub struct FileDownloads {
     /// before services send files to the public.
     pub root: Option<String>,
     /// Maximum size of a file, in bytes. No effect if files are stored by another service.
+    #[schemars(range(min = 1, max = 1_u64 << 40))]
     pub max_bytes: u64,
     /// Internal address of a file service of your own, such as `https://files.internal`, which stores the files in place
     /// of this platform.
@@ -267,6 +282,7 @@ pub struct FileDownloads {
     #[schemars(with = "Option<String>")]
     pub service_token: Option<Secret>,
     /// Seconds to wait for the file service to store a file.
+    #[schemars(range(min = 1, max = 86_400))]
     pub service_timeout_seconds: u64,
 }
 
@@ -352,39 +368,56 @@ fn split_list(text: Option<&Secret>) -> Vec<domain::Private<String>> {
 #[serde(default, deny_unknown_fields)]
 pub struct Workers {
     /// Delivery of e-mails, up to a hundred in a task.
+    #[schemars(range(min = 1, max = 10_000))]
     pub send_email_tasks: u32,
     /// Delivery of text messages, up to a hundred in a task.
+    #[schemars(range(min = 1, max = 10_000))]
     pub send_sms_tasks: u32,
     /// Handing letters to their print provider, once a print run has claimed them.
+    #[schemars(range(min = 1, max = 10_000))]
     pub send_letter_tasks: u32,
     /// Making the pages of letters from their templates.
+    #[schemars(range(min = 1, max = 10_000))]
     pub create_letters_pdf_tasks: u32,
     /// Scanning letters that are supplied as PDF for viruses.
+    #[schemars(range(min = 1, max = 10_000))]
     pub antivirus_tasks: u32,
     /// Checking letters that are supplied as PDF.
+    #[schemars(range(min = 1, max = 10_000))]
     pub sanitise_letter_tasks: u32,
     /// Jobs whose rows are being stored. Raise it if many services send large jobs at the same time.
+    #[schemars(range(min = 1, max = 10_000))]
     pub job_tasks: u32,
     /// Delivery receipts of text messages. A task is a batch of up to a hundred.
+    #[schemars(range(min = 1, max = 10_000))]
     pub sms_callbacks: u32,
     /// Receipts of e-mails: deliveries, bounces, complaints. A task is a batch of up to a hundred.
+    #[schemars(range(min = 1, max = 10_000))]
     pub ses_callbacks: u32,
     /// Delivery receipts of letters.
+    #[schemars(range(min = 1, max = 10_000))]
     pub letter_callbacks: u32,
     /// First attempts of callbacks to services, up to a hundred in a task. Few of them, if many services have endpoints
     /// that do not answer, are left for the others.
+    #[schemars(range(min = 1, max = 10_000))]
     pub service_callbacks: u32,
     /// Retries of callbacks.
+    #[schemars(range(min = 1, max = 10_000))]
     pub service_callbacks_retry: u32,
     /// Zips of letters, each handed to a file drop. A zip is in memory, up to 40 MiB.
+    #[schemars(range(min = 1, max = 10_000))]
     pub process_ftp_tasks: u32,
     /// Lists of returned letters.
+    #[schemars(range(min = 1, max = 10_000))]
     pub database_tasks: u32,
     /// What the platform does for itself: response files of print providers.
+    #[schemars(range(min = 1, max = 10_000))]
     pub notify_internal_tasks: u32,
     /// Simulated receipts, for test keys and simulated recipients.
+    #[schemars(range(min = 1, max = 10_000))]
     pub research_mode_tasks: u32,
     /// Scheduled tasks.
+    #[schemars(range(min = 1, max = 10_000))]
     pub periodic_tasks: u32,
 }
 
@@ -445,7 +478,7 @@ impl Workers {
             "periodic-tasks" => self.periodic_tasks,
             _ => pool.workers,
         };
-        // The tasks of a pool without workers would never run.
+        // The tasks of a pool without workers would never run. Settings that are loaded have no 0.
         workers.max(1)
     }
 }

@@ -13,7 +13,7 @@ use domain::Channel;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{load::without_values, receipts::Receipts};
+use super::{bounds, load::without_values, receipts::Receipts, schema::generator};
 
 /// The providers of each channel. A channel without any uses the sink.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -172,6 +172,13 @@ impl<P: ?Sized> fmt::Debug for ConfiguredProvider<P> {
 impl<P: Port + ?Sized> ConfiguredProvider<P> {
     fn read(mut table: Map<String, Value>) -> Result<Self, String> {
         let kind = take_kind::<P>(&mut table)?;
+        let schema = (kind.schema)(&mut generator());
+        bounds::check_table(&table, schema.as_value()).map_err(|why| {
+            format!(
+                "the settings of the {} provider are wrong: {why}",
+                kind.name
+            )
+        })?;
         Ok(Self {
             kind: kind.name,
             priority: take_priority(&mut table, kind.name)?,

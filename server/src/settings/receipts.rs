@@ -46,6 +46,7 @@ pub struct Receipts {
     pub suppress_complaints: bool,
     /// Receipts a second that one address may send where neither passwords nor networks are set; five times as many at
     /// once. Raise it if a provider reports faster.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub per_second: u32,
 }
 
@@ -141,9 +142,6 @@ impl Receipts {
                      arn:aws:sns:eu-west-2:123456789012:receipts"
                 );
             }
-        }
-        if self.per_second == 0 {
-            bail!("the setting receipts.per_second is 0: it must be at least 1");
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use ::providers::{EmailProvider, LetterProvider, SmsProvider};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Settings, providers::Port};
+use super::{Settings, bounds::Bounds, providers::Port};
 
 /// The providers as they stand in the settings file: tables with settings of their own, by `kind`.
 #[derive(JsonSchema)]
@@ -49,14 +49,14 @@ fn table(kind: &str, mut schema: Schema) -> Schema {
         "per_second".to_owned(),
         json!({
             "description": "Messages a second, for each process that sends. Default: no limit but the provider's `concurrency`.",
-            "type": "integer", "minimum": 1,
+            "type": "integer", "minimum": 1, "maximum": u32::MAX,
         }),
     );
     properties.insert(
         "daily_quota".to_owned(),
         json!({
             "description": "Messages a day (UTC), for all processes together. Default: no limit.",
-            "type": "integer", "minimum": 1,
+            "type": "integer", "minimum": 1, "maximum": u32::MAX,
         }),
     );
     properties.extend(own.as_object().cloned().unwrap_or_default());
@@ -84,6 +84,8 @@ pub(super) struct Entry {
     /// The field's doc comment on one line.
     pub(super) about: String,
     pub(super) type_name: String,
+    /// Of a whole number.
+    pub(super) bounds: Option<Bounds>,
     /// Default as one would write it; `None` for optional settings, whose doc comment says what happens without it.
     pub(super) default: Option<String>,
 }
@@ -114,6 +116,7 @@ fn collect(prefix: &str, settings: Option<&Map<String, Value>>, entries: &mut Ve
             entries.push(Entry {
                 about: one_line(setting),
                 type_name: type_name(setting),
+                bounds: Bounds::of(setting),
                 default: default_text(setting),
                 path,
             });
@@ -136,7 +139,10 @@ fn type_name(setting: &Value) -> String {
     // An optional setting has the types "string" and "null".
     let first = setting["type"].as_array().and_then(|types| types.first());
     match first.unwrap_or(&setting["type"]).as_str() {
-        Some("integer") => "whole number".to_owned(),
+        Some("integer") => match Bounds::of(setting) {
+            Some(Bounds { min, max }) => format!("whole number from {min} to {max}"),
+            None => "whole number".to_owned(),
+        },
         Some("boolean") => "`true` or `false`".to_owned(),
         _ => "text".to_owned(),
     }

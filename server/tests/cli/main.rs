@@ -4,6 +4,7 @@
 
 mod crash_loops;
 mod dev;
+mod foreign_directories;
 mod foreign_files;
 mod hostile_pdfs;
 mod jobs;

@@ -35,9 +35,11 @@ pub struct SesSettings {
     pub configuration_set: Option<String>,
     /// Seconds for a whole exchange. Default 10.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
     /// Whether SES reports bounces, complaints and deliveries to the platform, through SNS or a queue. Default no. Without
     /// them, acceptance is final.

@@ -55,18 +55,22 @@ pub struct SmtpSettings {
     pub oauth2: Option<OAuth2Settings>,
     /// The most connections at the same time. Default 10. More helps when the relay is far away.
     #[serde(default = "default_pool_size")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub pool_size: usize,
     /// Seconds to wait for the connection. Default 30.
     #[serde(default = "default_connect_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub connect_timeout_seconds: u64,
     /// Seconds to wait for the greeting, for each reply, and for each 32 KiB of a message to be taken. Default 300, as RFC
     /// 5321 asks.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// Seconds to wait for the reply after the whole message was sent. Default 600, as RFC 5321 asks: relays scan and
     /// deliver before they reply. Do not shorten it without need, because a timeout here leaves the outcome unknown, and
     /// the message may be sent twice.
     #[serde(default = "default_end_of_data_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub end_of_data_timeout_seconds: u64,
     /// The host name to send with `EHLO`. Default: this machine's host name.
     #[serde(default)]

@@ -49,6 +49,7 @@ pub struct FileDropSettings {
     pub password: Secret,
     /// Seconds to wait for the connection and for each answer of the server. Default 60.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// The directory in which the print shop leaves its response files, of this machine or of the SFTP server, as a path that
     /// begins with a slash. Files that have been processed move to its folder `processed`. Default: none are read.

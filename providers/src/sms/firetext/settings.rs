@@ -36,9 +36,11 @@ pub struct FiretextSettings {
     pub reports_delivery: bool,
     /// Seconds for a whole exchange. Default 10.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
 }
 

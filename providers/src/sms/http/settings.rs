@@ -61,9 +61,11 @@ pub struct HttpSmsSettings {
     pub message_refused: Vec<String>,
     /// Seconds for a whole exchange. Default 10.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
     /// Whether the provider sends delivery receipts, and messages wait for them. Default no. Needs `receipts`.
     #[serde(default)]

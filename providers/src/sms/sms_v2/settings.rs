@@ -45,12 +45,15 @@ pub struct SmsV2Settings {
     pub max_price: Option<String>,
     /// Seconds that AWS tries to deliver a message, 5 to 259,200. Default: three days.
     #[serde(default)]
+    #[schemars(range(min = 5, max = 259_200))]
     pub time_to_live_seconds: Option<u32>,
     /// Seconds for a whole exchange. Default 10.
     #[serde(default = "default_timeout_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: usize,
     /// Whether AWS reports deliveries to the platform, through SNS or a queue. Default no. Without them, acceptance is
     /// final.
