@@ -9,6 +9,7 @@ mod child;
 mod intake;
 mod pdf;
 mod reader;
+mod slow_services;
 mod workbook;
 
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ pub use reader::{ForeignFiles, Unavailable};
 
 pub(crate) use intake::{IncomingFile, TooManyFiles};
 pub(crate) use pdf::PdfError;
+pub(crate) use slow_services::{CheckTurn, Effort};
 pub(crate) use workbook::ConvertError;
 
 /// A kind of file, and what reading one may use.

@@ -10,7 +10,10 @@ use typesetting::{
     draw_page_as_png, rewrite_supplied_letter,
 };
 
-use super::{FileKind, ForeignFiles, Unavailable};
+use super::{
+    FileKind, ForeignFiles, Unavailable,
+    slow_services::{Effort, PLACES},
+};
 
 /// Counting the pages.
 pub(super) const PAGES: FileKind = FileKind {
@@ -39,7 +42,7 @@ pub(super) const LETTER: FileKind = FileKind {
         time: Duration::from_mins(2),
         answer_bytes: 256 << 10,
     },
-    at_once: 2,
+    at_once: PLACES,
     read: |_, pdf, answer| {
         let checked = check_supplied_letter(pdf, PdfLimits::default());
         Ok(serde_json::to_writer(answer, &checked)?)
@@ -74,7 +77,8 @@ pub(super) const REWRITE: FileKind = FileKind {
         time: Duration::from_mins(2),
         answer_bytes: 40 << 20,
     },
-    at_once: 1,
+    // As many as are checked, or the files of one service could hold up those of all others here.
+    at_once: PLACES,
     read: |address, pdf, answer| {
         let address: Vec<String> = serde_json::from_str(address)?;
         let rewritten = rewrite_supplied_letter(pdf, &address).map_err(io::Error::other)?;
@@ -116,6 +120,7 @@ impl ForeignFiles {
     pub(crate) async fn check_letter(
         &self,
         pdf: Bytes,
+        effort: &mut Effort,
     ) -> Result<Result<SuppliedLetter, SuppliedLetterError>, Unavailable> {
         let unreadable = || {
             Err(SuppliedLetterError {
@@ -123,7 +128,7 @@ impl ForeignFiles {
                 pages: None,
             })
         };
-        let Some(answer) = self.read(&LETTER, "", pdf).await? else {
+        let Some(answer) = self.read_counting(&LETTER, "", pdf, effort).await? else {
             return Ok(unreadable());
         };
         Ok(serde_json::from_slice(&answer.bytes).unwrap_or_else(|_| unreadable()))
@@ -134,9 +139,10 @@ impl ForeignFiles {
         &self,
         pdf: Bytes,
         address: &[String],
+        effort: &mut Effort,
     ) -> Result<Option<Bytes>, Unavailable> {
         let address = serde_json::to_string(address).expect("texts are writable as JSON");
-        let answer = self.read(&REWRITE, &address, pdf).await?;
+        let answer = self.read_counting(&REWRITE, &address, pdf, effort).await?;
         Ok(answer
             .filter(|answer| answer.bytes.starts_with(b"%PDF-"))
             .map(|answer| Bytes::from(answer.bytes)))

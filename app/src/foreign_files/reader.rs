@@ -1,13 +1,22 @@
 //! The parent's side.
 
-use std::{io, sync::Arc, thread};
+use std::{
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sandbox::{Program, RunError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-use super::{FileKind, KINDS, child, intake::IntakeBudget};
+use super::{
+    FileKind, KINDS, child,
+    intake::IntakeBudget,
+    slow_services::{CheckTurns, Effort},
+};
 
 /// Stack of the thread that replaces a child.
 const THREAD_STACK_BYTES: usize = 64 << 20;
@@ -20,6 +29,7 @@ pub struct ForeignFiles {
     permits: Arc<[Arc<Semaphore>]>,
     /// Memory for files that arrive.
     pub(super) intake: IntakeBudget,
+    pub(crate) turns: CheckTurns,
 }
 
 /// Where the parsers run.
@@ -67,6 +77,7 @@ impl ForeignFiles {
             isolation,
             permits: permits.collect(),
             intake: IntakeBudget::default(),
+            turns: CheckTurns::default(),
         }
     }
 
@@ -78,13 +89,31 @@ impl ForeignFiles {
         file_name: &str,
         file: Bytes,
     ) -> Result<Option<Answer>, Unavailable> {
+        self.read_counting(kind, file_name, file, &mut Effort::default())
+            .await
+    }
+
+    /// As [`ForeignFiles::read`], and adds what it took.
+    pub(super) async fn read_counting(
+        &self,
+        kind: &'static FileKind,
+        file_name: &str,
+        file: Bytes,
+        effort: &mut Effort,
+    ) -> Result<Option<Answer>, Unavailable> {
         // Before a child is started: each may use hundreds of megabytes.
         let permit = self.acquire_permit(kind).await;
         let size = file.len();
-        let answered = match &self.isolation {
-            Isolation::Children(program) => in_child(program, kind, file_name, file).await,
-            Isolation::Threads => on_thread(kind, file_name.to_owned(), file),
+        let (answered, took) = match &self.isolation {
+            Isolation::Children(program) => {
+                let began = Instant::now();
+                let answered = in_child(program, kind, file_name, file).await;
+                (answered, began.elapsed())
+            }
+            // Not measured: a simulation must take the same course each time.
+            Isolation::Threads => (on_thread(kind, file_name.to_owned(), file), Duration::ZERO),
         };
+        effort.add(took, matches!(answered, Err(RunError::Input(_))));
         match answered {
             Ok(bytes) => Ok(Some(Answer {
                 bytes,

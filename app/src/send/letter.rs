@@ -58,7 +58,10 @@ async fn scan(app: &App, letter: &Notification) -> Result<StatusUpdate, SendFail
 }
 
 async fn check(app: &App, letter: &Notification) -> Result<StatusUpdate, SendFailure> {
-    precompiled::check(app, letter, &find_pages(app, letter).await?).await?;
+    let turns = &app.foreign_files.turns;
+    let turn = turns.begin(letter.service_id, &*app.clock).await;
+    let turn = turn.map_err(SendFailure::NoRoom)?;
+    precompiled::check(app, letter, &find_pages(app, letter).await?, turn).await?;
     // The check itself has recorded its result.
     Err(SendFailure::Noop)
 }

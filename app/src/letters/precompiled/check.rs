@@ -9,22 +9,30 @@ use typesetting::{PdfProblem, SuppliedLetter, SuppliedLetterError};
 
 use super::{address, validation, validation::ValidationFailure};
 use crate::letters::{self, StepFailure, originals, pages::billable_sheets};
-use crate::{App, cache::tenants, callbacks, compose::ResolvedRecipient};
+use crate::{
+    App,
+    cache::tenants,
+    callbacks,
+    compose::ResolvedRecipient,
+    foreign_files::{CheckTurn, Effort},
+};
 
 /// Checks a supplied PDF that has no virus, and records that the letter may be printed, with the address that was read from
 /// it; with a test key it is `delivered`.
 ///
-/// Fails with [`StepFailure::Noop`] if the letter was cancelled or another worker has checked it meanwhile.
+/// `turn` is held until the files have been read. Fails with [`StepFailure::Noop`] if the letter was cancelled or another
+/// worker has checked it meanwhile.
 pub(crate) async fn check(
     app: &App,
     letter: &Notification,
     pdf: &Bytes,
+    turn: CheckTurn,
 ) -> Result<(), StepFailure> {
     let (service, id) = (letter.service_id, letter.id);
     // An earlier attempt that could not commit has replaced the pages already: what it rewrote would fail the check.
     let original = originals::find_original(app, service, id).await?;
     let pdf = original.as_ref().unwrap_or(pdf);
-    match judge(app, letter, pdf).await? {
+    match judge_in_turn(app, letter, pdf, turn).await? {
         Ok(good) => {
             originals::store_original(app, service, id, pdf).await?;
             // Before the status: a letter that waits for the print run is never without the pages to print.
@@ -55,15 +63,28 @@ struct GoodLetter {
     rewritten: Bytes,
 }
 
+async fn judge_in_turn(
+    app: &App,
+    letter: &Notification,
+    pdf: &Bytes,
+    turn: CheckTurn,
+) -> Result<Result<GoodLetter, ValidationFailure>, StepFailure> {
+    let mut effort = Effort::default();
+    let judged = judge(app, letter, pdf, &mut effort).await;
+    turn.end(effort, app.clock.now());
+    judged
+}
+
 async fn judge(
     app: &App,
     letter: &Notification,
     pdf: &Bytes,
+    effort: &mut Effort,
 ) -> Result<Result<GoodLetter, ValidationFailure>, StepFailure> {
     let SuppliedLetter {
         pages,
         address_lines,
-    } = match app.foreign_files.check_letter(pdf.clone()).await? {
+    } = match app.foreign_files.check_letter(pdf.clone(), effort).await? {
         Ok(found) => found,
         Err(error) => return Ok(Err(of_pages(&error))),
     };
@@ -84,7 +105,10 @@ async fn judge(
         }
     };
     let lines = address.normalised_lines();
-    let rewritten = app.foreign_files.rewrite_letter(pdf.clone(), lines).await?;
+    let rewritten = app
+        .foreign_files
+        .rewrite_letter(pdf.clone(), lines, effort)
+        .await?;
     let unreadable = || {
         of_pages(&SuppliedLetterError {
             problem: PdfProblem::Unreadable,

@@ -3,7 +3,12 @@
 
 use domain::{NotificationId, NotificationStatus, ServiceId};
 
-use crate::{App, OpenError, foreign_files::Unavailable, letters, letters::originals};
+use crate::{
+    App, OpenError,
+    foreign_files::{Effort, Unavailable},
+    letters,
+    letters::originals,
+};
 
 /// Why a letter is not rewritten.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +60,12 @@ pub async fn resanitise(
     // The address that was read from the window, in its standard form.
     let recipient = found.open(app.store.keyring())?.recipient;
     let lines: Vec<String> = recipient.reveal().lines().map(str::to_owned).collect();
-    let rewritten = app.foreign_files.rewrite_letter(original, &lines).await?;
+    // It has passed before.
+    let effort = &mut Effort::default();
+    let rewritten = app
+        .foreign_files
+        .rewrite_letter(original, &lines, effort)
+        .await?;
     let rewritten = rewritten.ok_or(ResanitiseError::Unreadable)?;
     letters::store_pages(app, service, letter, &rewritten).await?;
     Ok(())
