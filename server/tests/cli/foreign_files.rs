@@ -134,6 +134,47 @@ fn a_hostile_pdf_is_unreadable_and_the_platform_serves_on() {
     assert_eq!(queue[0]["dead_letters"], 0);
 }
 
+#[test]
+fn letters_that_burn_time_hold_up_only_their_own_service() {
+    let platform = Platform::up();
+    let permissions = ["--permissions", "letter"];
+    platform.answer(&[&["service", "create", "Burners"][..], &permissions].concat());
+    let create = [
+        "key",
+        "create",
+        "one",
+        "--type",
+        "test",
+        "--service",
+        "Burners",
+    ];
+    let burner = platform.answer(&create);
+    let burner = burner[0]["key"].as_str().unwrap();
+    // Dashes of a thousandth of a point: each takes its child to the limit.
+    let dashes = "[0.001 0.001] 0 d 0 0 m 500 800 l S ".repeat(2_000);
+    let slow = pdf_with_content(&format!("{ADDRESS} {dashes}"), "", []);
+    let slow: Vec<String> = (0..12).map(|_| post(&platform, burner, &slow)).collect();
+    // The first of them have both children now.
+    thread::sleep(Duration::from_secs(2));
+    let key = key(&platform, "test");
+    let good: Vec<String> = (0..10).map(|_| post(&platform, &key, &pdf([]))).collect();
+    let waiting = |key: &str, letters: &[String]| {
+        let token = stdout(&platform.run(&["token", "--key", key]));
+        let is_waiting = |letter: &&String| {
+            let (_, answer) = platform.http(&format!("GET {letter}"), token.trim(), "");
+            answer.contains("pending-virus-check")
+        };
+        letters.iter().filter(is_waiting).count()
+    };
+    let started = Instant::now();
+    while waiting(&key, &good) > 0 {
+        assert!(started.elapsed() < Duration::from_mins(4));
+        thread::sleep(Duration::from_millis(200));
+    }
+    // Counted, because how fast they burn depends on the machine: the first two had both children, and then one at a time.
+    assert!(waiting(burner, &slow) >= 8, "{}", waiting(burner, &slow));
+}
+
 /// Workbooks of a few kilobytes: spaces, cells and formats that are repeated millions of times, and elements in each other.
 const WORKBOOKS: [&str; 4] = ["spaces.ods", "repeated.ods", "formats.xlsx", "nested.xlsx"];
 
