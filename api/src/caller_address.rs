@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, request::Parts};
+use http::{Extensions, HeaderMap, request::Parts};
 
 use crate::{
     Api,
@@ -13,15 +13,21 @@ impl FromRequestParts<Api> for CallerAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let peer = parts.extensions.get().map(|PeerAddress(peer)| *peer);
+        Ok(Self::of(&parts.extensions, &parts.headers, api))
+    }
+}
+
+impl CallerAddress {
+    /// Returns the address of the caller of a request.
+    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, api: &Api) -> Self {
+        let peer = extensions.get().map(|PeerAddress(peer)| *peer);
         let stated = api
             .settings
             .trust_forwarded_for
-            .then(|| last_forwarded_for(&parts.headers))
+            .then(|| last_forwarded_for(headers))
             .flatten();
         // A dual-stack listener shows IPv4 callers as `::ffff:192.0.2.1`, which must match networks written as IPv4.
-        let address = stated.or(peer).map(|address| address.to_canonical());
-        Ok(Self(address))
+        Self(stated.or(peer).map(|address| address.to_canonical()))
     }
 }
 

@@ -11,7 +11,11 @@ use std::{
 
 use domain::ServiceId;
 use futures::future::BoxFuture;
-use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
 
 use crate::problem::Problem;
 
@@ -25,8 +29,15 @@ pub(crate) const LARGE_BODY_BYTES: usize = 64 << 10;
 pub(crate) struct HeavyWork {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
-    /// One permit for each service that has work here.
-    turns: Mutex<HashMap<ServiceId, Weak<Semaphore>>>,
+    /// Of each service that has work here.
+    services: Mutex<HashMap<ServiceId, Weak<OfService>>>,
+}
+
+/// The work of one service, running or waiting. Each piece of work holds a reference.
+#[derive(Debug)]
+struct OfService {
+    /// The permit of the one that runs.
+    turn: Semaphore,
 }
 
 impl HeavyWork {
@@ -38,29 +49,29 @@ impl HeavyWork {
         Self {
             running: Arc::new(Semaphore::new(at_once)),
             admitted: Arc::new(Semaphore::new(at_once * (1 + WAITING_FOR_EACH))),
-            turns: Mutex::default(),
+            services: Mutex::default(),
         }
     }
 
-    /// Runs `work` of a service apart from the threads that serve HTTP. Fails with a 503 if too much waits already. One
-    /// service's work takes its turns one by one, so that it waits behind itself and not before all others. A caller that
-    /// gives up does not interrupt work that has begun.
+    /// Runs `work` of a service apart from the threads that serve HTTP. Fails with a 503 if too much waits already, of all
+    /// services or of this one, which may have as much as there is room left. One service's work takes its turns one by one,
+    /// so that it waits behind itself and not before all others. A caller that gives up does not interrupt work that has begun.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         service: ServiceId,
         work: BoxFuture<'static, T>,
     ) -> Result<T, Problem> {
         // Refused and not queued without end: each request that waits keeps its body in memory.
-        let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
+        let Some((admitted, of_service)) = self.admit(service) else {
             metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
             return Err(Problem::too_many_bodies());
         };
-        let (turn, running) = (self.turn_of(service), Arc::clone(&self.running));
+        let running = Arc::clone(&self.running);
         let runtime = Handle::current();
         let done = spawn_blocking(move || {
             // Held here and not by the caller, who may be gone before the work is done.
             let _admitted = admitted;
-            runtime.block_on(in_turns(&turn, &running, work))
+            runtime.block_on(in_turns(&of_service.turn, &running, work))
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -74,17 +85,25 @@ impl HeavyWork {
 }
 
 impl HeavyWork {
-    /// Returns the permit for which the work of a service waits.
-    fn turn_of(&self, service: ServiceId) -> Arc<Semaphore> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&service).and_then(Weak::upgrade) {
-            return turn;
+    /// Returns a place for work of a service, if there is one for it.
+    fn admit(&self, service: ServiceId) -> Option<(OwnedSemaphorePermit, Arc<OfService>)> {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that no service passes its share by asking twice at once.
+        let permit = Arc::clone(&self.admitted).try_acquire_owned().ok()?;
+        if let Some(of_service) = services.get(&service).and_then(Weak::upgrade) {
+            // This reference is one of them, as the new work will be.
+            let with_this = Arc::strong_count(&of_service);
+            // However much one service sends, the next one finds room.
+            let is_in_share = with_this <= self.admitted.available_permits() + 1;
+            return is_in_share.then_some((permit, of_service));
         }
         // As many as have work now, and those that had some since the last new one.
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Semaphore::new(1));
-        turns.insert(service, Arc::downgrade(&turn));
-        turn
+        services.retain(|_, of_service| of_service.strong_count() > 0);
+        let of_service = Arc::new(OfService {
+            turn: Semaphore::new(1),
+        });
+        services.insert(service, Arc::downgrade(&of_service));
+        Some((permit, of_service))
     }
 }
 
@@ -199,7 +218,10 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_in_the_queue_is_refused() {
         let pool = Arc::new(HeavyWork::new(Some(1)));
-        let started: Vec<_> = (0..=WAITING_FOR_EACH).map(|_| start(&pool)).collect();
+        let mut started = Vec::new();
+        for number in 0..=WAITING_FOR_EACH as u128 {
+            started.push(start_for(&pool, service(number)));
+        }
         while pool.admitted.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
@@ -213,5 +235,29 @@ mod tests {
             assert!(running.await.unwrap());
         }
         assert_eq!(pool.run(service(1), Box::pin(async {})).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_floods_leaves_places_for_others() {
+        let pool = Arc::new(HeavyWork::new(Some(1)));
+        let mut started = Vec::new();
+        for _ in 0..=WAITING_FOR_EACH / 2 {
+            let before = pool.admitted.available_permits();
+            started.push(start(&pool));
+            while pool.admitted.available_permits() == before {
+                tokio::task::yield_now().await;
+            }
+        }
+        let refused = pool.run(service(1), Box::pin(async {})).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let (end_other, other) = start_for(&pool, service(2));
+        end_other.send(()).unwrap();
+        for (end, _) in &started {
+            end.send(()).unwrap();
+        }
+        assert!(other.await.unwrap());
+        for (_, running) in started {
+            assert!(running.await.unwrap());
+        }
     }
 }

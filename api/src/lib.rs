@@ -7,6 +7,7 @@
 mod auth;
 mod body_limit;
 mod caller_address;
+mod client;
 mod documents;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -15,6 +16,7 @@ mod internal;
 mod json;
 mod letters;
 mod links;
+mod memory_budget;
 mod method_fallback;
 mod openapi;
 mod peers;

@@ -14,7 +14,8 @@ use axum::{
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::{
-    body_limit::{Budget, Share},
+    client::Client,
+    memory_budget::{Budget, Share},
     problem::Problem,
 };
 
@@ -24,20 +25,31 @@ const UNCOUNTED_BYTES: u64 = 64 << 10;
 /// The budget of this process.
 static RESPONSE_BUDGET: Budget = Budget::new(128 << 20);
 
-/// Counts a large response until its last byte is sent. Answers 503 while others use up the memory for all of them, in the
-/// shape of the routes under `/v2` or in that of the others.
-pub(crate) fn count(response: Response, is_v2: bool) -> Response {
-    count_within(&RESPONSE_BUDGET, response, is_v2)
+/// Counts a large response of a client until its last byte is sent. Answers 503 while that client has more than its share of
+/// the memory for all of them, in the shape of the routes under `/v2` or in that of the others.
+pub(crate) fn count(response: Response, client: Client, is_v2: bool) -> Response {
+    count_within(&RESPONSE_BUDGET, response, client, is_v2)
 }
 
-fn count_within(budget: &'static Budget, response: Response, is_v2: bool) -> Response {
+/// Returns the size of a response that is counted.
+pub(crate) fn counted_bytes(response: &Response) -> Option<usize> {
     // A body of unknown length is a stream, which is read as fast as it is sent.
-    let bytes = response.body().size_hint().exact().unwrap_or(0);
-    if bytes <= UNCOUNTED_BYTES {
+    let bytes = response.body().size_hint().exact()?;
+    (bytes > UNCOUNTED_BYTES).then(|| bytes.try_into().unwrap_or(usize::MAX))
+}
+
+fn count_within(
+    budget: &'static Budget,
+    response: Response,
+    client: Client,
+    is_v2: bool,
+) -> Response {
+    let Some(bytes) = counted_bytes(&response) else {
         return response;
-    }
-    let mut share = budget.share();
-    if !share.grow(usize::try_from(bytes).unwrap_or(usize::MAX)) {
+    };
+    let mut share = budget.share(client);
+    if !share.grow_to(bytes) {
+        metrics::counter!("pillarbox_large_responses_refused_total").increment(1);
         let problem = Problem::too_many_large_responses();
         return if is_v2 {
             problem.into_response()
@@ -106,21 +118,25 @@ mod tests {
     #[tokio::test]
     async fn large_responses_are_counted_until_their_bytes_are_sent() {
         static BUDGET: Budget = Budget::new(1 << 20);
-        let respond = |bytes: usize| {
-            count_within(&BUDGET, Body::from(vec![b'x'; bytes]).into_response(), true)
+        let respond_to = |client: Client, bytes: usize| {
+            let response = Body::from(vec![b'x'; bytes]).into_response();
+            count_within(&BUDGET, response, client, true)
         };
-        let mut first = respond(600 << 10);
+        let respond = |bytes| respond_to(Client::Internal, bytes);
+        let mut first = respond(400 << 10);
         let sent = first.body_mut().frame().await.unwrap().unwrap();
         let sent = sent.into_data().unwrap();
-        assert_eq!(sent.len(), 600 << 10);
+        assert_eq!(sent.len(), 400 << 10);
         drop(first);
-        assert_eq!(respond(600 << 10).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(respond(400 << 10).status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
             respond(1 << 10).status(),
             StatusCode::OK,
             "small ones are not counted"
         );
-        drop(sent);
-        assert_eq!(respond(600 << 10).status(), StatusCode::OK);
+        let other = respond_to(Client::Unknown(None), 300 << 10);
+        assert_eq!(other.status(), StatusCode::OK, "others have room");
+        drop((sent, other));
+        assert_eq!(respond(400 << 10).status(), StatusCode::OK);
     }
 }

@@ -12,7 +12,9 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    Api, Route, method_fallback,
+    Api, Route,
+    client::Client,
+    method_fallback,
     openapi::{Documentation, Source},
     problem, response_budget,
     response_headers::{self, TraceIds},
@@ -57,8 +59,11 @@ fn router_of(routes: impl Iterator<Item = &'static Route>, api: Api) -> Router {
 async fn around_every_handler(State(api): State<Api>, request: Request, next: Next) -> Response {
     let ids = TraceIds::of(request.headers());
     let is_v2 = timeouts::is_of_v2(request.uri().path());
+    let address = Client::of_request(&request, &api);
     let response = timeouts::respond(&api.settings, request, next).await;
-    let mut response = response_budget::count(response, is_v2);
+    // Only [`admit`] knows who has authenticated.
+    let client = response.extensions().get().copied().unwrap_or(address);
+    let mut response = response_budget::count(response, client, is_v2);
     response_headers::add(response.headers_mut(), ids, api.app.random());
     response
 }
@@ -96,7 +101,16 @@ async fn admit(
         return problem::unknown_route().into_response();
     }
     match route.auth.authenticate(&mut parts, &api).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Ok(()) => {
+            let client = parts.extensions.get::<Client>().copied();
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            if let Some(client) = client
+                && response_budget::counted_bytes(&response).is_some()
+            {
+                response.extensions_mut().insert(client);
+            }
+            response
+        }
         Err(problem) => problem.into_response(),
     }
 }

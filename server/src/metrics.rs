@@ -140,6 +140,14 @@ fn describe() {
         "Previews, bulk requests and very large messages answered with 503 because too many waited."
     );
     describe_counter!(
+        "pillarbox_bodies_refused_total",
+        "Requests answered with 503 because their client, or all, held too much memory with bodies."
+    );
+    describe_counter!(
+        "pillarbox_large_responses_refused_total",
+        "Requests answered with 503 because their client, or all, held too much memory with large responses."
+    );
+    describe_counter!(
         "pillarbox_audit_findings_total",
         "Inconsistencies found and repaired by the auditors, by auditor; expected to stay 0."
     );

@@ -8,7 +8,7 @@ mod token;
 
 use http::request::Parts;
 
-use crate::{Api, problem::Problem};
+use crate::{Api, client::Client, problem::Problem};
 
 pub(crate) use basic::{sign_in, unauthorized};
 pub(crate) use service::ServiceKey;
@@ -48,18 +48,24 @@ impl Auth {
         match self {
             Self::Service => {
                 let caller = service::authenticate(&parts.headers, api).await?;
+                let client = Client::Service(caller.tenant.service.id);
+                parts.extensions.insert(client);
                 parts.extensions.insert(ServiceKey(caller));
-                Ok(())
             }
             Self::Internal => {
-                internal::authenticate(&parts.headers, api).map_err(internal::with_token_key)
+                internal::authenticate(&parts.headers, api).map_err(internal::with_token_key)?;
+                parts.extensions.insert(Client::Internal);
             }
-            Self::InternalV2 => internal::authenticate(&parts.headers, api),
+            Self::InternalV2 => {
+                internal::authenticate(&parts.headers, api)?;
+                parts.extensions.insert(Client::Internal);
+            }
             Self::Anyone
             | Self::ProviderCredentials
             | Self::UnverifiedReceipt
             | Self::SignedBody
-            | Self::SignedLink => Ok(()),
+            | Self::SignedLink => {}
         }
+        Ok(())
     }
 }

@@ -1,14 +1,16 @@
 //! Reads the fields of a JSON body one by one and collects the errors of all of them.
 
-use axum::{
-    body::Body,
-    extract::{FromRequest, Request},
-};
+use axum::extract::{FromRequest, Request};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::{body_limit, json, problem::Problem};
+use crate::{
+    Api,
+    body_limit::{self, RequestBody},
+    json,
+    problem::Problem,
+};
 
 /// The fields of a JSON body. Read each field, then call [`Fields::finish`] before using any of them. Unknown fields are
 /// ignored.
@@ -17,16 +19,17 @@ pub(crate) struct Fields {
     wrong: Map<String, Value>,
 }
 
-impl<S: Sync> FromRequest<S> for Fields {
+impl FromRequest<Api> for Fields {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        Self::read(request.into_body()).await
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let Ok(body) = RequestBody::from_request(request, api).await;
+        Self::read(body).await
     }
 }
 
 impl Fields {
-    async fn read(body: Body) -> Result<Self, Problem> {
+    async fn read(body: RequestBody) -> Result<Self, Problem> {
         // `body_limit` fails in the shape of v2.
         let bytes = body_limit::read_body(body)
             .await

@@ -2,7 +2,6 @@ use app::jobs::{
     self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress, RetryRowError,
 };
 use axum::{
-    body::Body,
     extract::{Path, Query, State},
     response::Response,
 };
@@ -15,7 +14,7 @@ use super::{
     ids::{Id, Ids, Ids3},
     missing, read,
 };
-use crate::{Api, json, problem::Problem};
+use crate::{Api, body_limit::RequestBody, json, problem::Problem};
 
 const PAGE: u32 = 50;
 
@@ -64,7 +63,7 @@ struct Create {
 pub(crate) async fn create_job(
     State(api): State<Api>,
     Path(service): Path<String>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // The body is checked before the id of the service, unlike elsewhere.
     let create: Create = read(body).await?;

@@ -31,18 +31,19 @@ pub(crate) mod templates;
 pub(crate) mod unsubscribe_reports;
 pub(crate) mod users;
 
-use axum::{
-    body::Body,
-    response::{IntoResponse as _, Response},
-};
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{body_limit, json, problem::Problem};
+use crate::{
+    body_limit::{self, RequestBody},
+    json,
+    problem::Problem,
+};
 
 /// Parses a JSON body.
-async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+async fn read<T: DeserializeOwned>(body: RequestBody) -> Result<T, Problem> {
     let bytes = body_limit::read_body(body)
         .await
         .map_err(Problem::into_legacy)?;

@@ -2,7 +2,6 @@ use app::letters::response_files::{
     self, CountError, DailySortedLetter, StoredResponseFile, UploadError,
 };
 use axum::{
-    body::Body,
     extract::{Query, State},
     response::Response,
 };
@@ -11,7 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{created, invalid, listed, missing, ok};
-use crate::{Api, body_limit, problem::Problem};
+use crate::{
+    Api,
+    body_limit::{self, RequestBody},
+    problem::Problem,
+};
 
 /// The longest file that is taken over HTTP: more than a million lines.
 const MAX_FILE_BYTES: usize = 64 << 20;
@@ -33,7 +36,7 @@ pub(crate) struct DaysQuery {
 pub(crate) async fn add_response_file(
     State(api): State<Api>,
     Query(query): Query<FileQuery>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let name = query.file_name.ok_or_else(|| missing("file_name"))?;
     let contents = read(body).await?;
@@ -45,7 +48,7 @@ pub(crate) async fn add_response_file(
 pub(crate) async fn count_response_file_again(
     State(api): State<Api>,
     Query(query): Query<FileQuery>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let name = query.file_name.ok_or_else(|| missing("file_name"))?;
     let contents = read(body).await?;
@@ -79,7 +82,7 @@ fn day(name: &str, text: Option<String>) -> Result<response_files::Day, Problem>
         .ok_or_else(|| invalid(format!("{name} must be a date such as 2026-03-02")))
 }
 
-async fn read(body: Body) -> Result<body_limit::BodyBytes, Problem> {
+async fn read(body: RequestBody) -> Result<body_limit::BodyBytes, Problem> {
     let contents = body_limit::read_body_of(body, MAX_FILE_BYTES).await;
     contents.map_err(Problem::into_legacy)
 }

@@ -5,7 +5,6 @@ use app::documents::{
     template_files::{self, NewTemplateFile, TemplateFile, TemplateFileError},
 };
 use axum::{
-    body::Body,
     extract::{Query, State},
     response::Response,
 };
@@ -20,7 +19,9 @@ use super::{
     spreadsheets::check_storage,
 };
 use crate::{
-    Api, body_limit, json,
+    Api,
+    body_limit::{self, RequestBody},
+    json,
     problem::{self, Problem},
 };
 
@@ -37,7 +38,7 @@ pub(crate) async fn add_template_file(
     State(api): State<Api>,
     Query(query): Query<UploadQuery>,
     Ids(service, template): Ids<ServiceId, TemplateId>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     check_storage(&api, service).await?;
     let bytes = body_limit::read_body(body)

@@ -1,17 +1,19 @@
 use app::letters;
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    Api, body_limit, json,
+    Api,
+    body_limit::{self, RequestBody},
+    json,
     problem::{Problem, display_value},
 };
 
 /// `POST /letters/returned` (`docs/spec/public-api.md` §23): a task marks the letters later, in batches.
 pub(crate) async fn report_returned(
     State(api): State<Api>,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // Whatever the content type: without one the reference fails with a 500 (`docs/spec/public-api.md` §25).
     let body = json::parse_v2(&body_limit::read_body(body).await?)?;

@@ -289,6 +289,15 @@ impl Problem {
         )
     }
 
+    /// Returns the 408 of a request whose body hardly moves.
+    pub(crate) fn request_too_slow() -> Self {
+        Self::v2(
+            StatusCode::REQUEST_TIMEOUT,
+            "RequestTimeoutError",
+            "The request arrives too slowly, try again on a faster connection",
+        )
+    }
+
     fn busy() -> Self {
         Self::unavailable("Too many messages wait to be stored, try again in a moment")
     }

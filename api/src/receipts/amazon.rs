@@ -3,7 +3,6 @@
 
 use app::receipts::{self, ReceiptError};
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse as _, Response},
 };
@@ -17,7 +16,9 @@ use serde_json::json;
 use tracing::warn;
 
 use super::read_body;
-use crate::{Api, auth::sign_in, json, peers::CallerAddress, problem::Problem};
+use crate::{
+    Api, auth::sign_in, body_limit::RequestBody, json, peers::CallerAddress, problem::Problem,
+};
 
 /// The user name of forwarders.
 const FORWARDER: &str = "amazon";
@@ -26,7 +27,7 @@ const FORWARDER: &str = "amazon";
 pub(crate) async fn receive_sns_message(
     State(api): State<Api>,
     caller: CallerAddress,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // Anyone can reach this, and verifying a signature costs more than most requests.
     api.receipt_limit.check(caller)?;
@@ -43,7 +44,7 @@ pub(crate) async fn receive_sns_message(
 pub(crate) async fn receive_amazon_events(
     State(api): State<Api>,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let users: [Private<String>; 1] = [FORWARDER.to_owned().into()];
     sign_in(&headers, &users, &api.settings.receipts.amazon_passwords)?;

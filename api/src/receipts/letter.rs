@@ -1,17 +1,16 @@
 //! `POST /notifications/letter/status` (`docs/spec/public-api.md` §22.3): receipts of the print provider.
 
 use app::receipts::{self, LetterReceipt, LetterReceiptStatus};
-use axum::{
-    body::Body,
-    extract::{RawQuery, State},
-};
+use axum::extract::{RawQuery, State};
 use domain::NotificationId;
 use http::StatusCode;
 use providers::letter::dvla::{self, LetterEvent};
 use tracing::error;
 
 use crate::{
-    Api, body_limit, json,
+    Api,
+    body_limit::{self, RequestBody},
+    json,
     peers::CallerAddress,
     problem::{Problem, display_value},
 };
@@ -21,7 +20,7 @@ pub(crate) async fn receive_letter_receipt(
     State(api): State<Api>,
     caller: CallerAddress,
     RawQuery(query): RawQuery,
-    body: Body,
+    body: RequestBody,
 ) -> Result<StatusCode, Problem> {
     // The path is open to anyone, so the limit comes even before the token.
     api.receipt_limit.check(caller)?;

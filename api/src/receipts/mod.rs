@@ -26,21 +26,19 @@ pub(crate) use received_texts::{receive_firetext_text, receive_mmg_text};
 pub(crate) use response_files::receive_response_file;
 pub(crate) use sms::{receive_firetext_receipt, receive_mmg_receipt};
 
-use axum::body::Body;
-
 use crate::{
-    body_limit::{self, BodyBytes},
+    body_limit::{self, BodyBytes, RequestBody},
     problem::Problem,
 };
 
 /// Reads a body. If it breaks off, the error has the shape that the callers of these endpoints know.
-async fn read_body(body: Body) -> Result<BodyBytes, Problem> {
+async fn read_body(body: RequestBody) -> Result<BodyBytes, Problem> {
     body_limit::read_form(body).await.map_err(|problem| {
-        // Form bodies have a limit of 500,000 bytes, and 413 in this shape (`docs/spec/public-api.md` §2.5).
-        if problem == Problem::too_large() {
-            problem.into_legacy()
-        } else {
+        if problem == Problem::invalid_json() {
             Problem::unreadable_body()
+        } else {
+            // The limits of bodies are answered in this shape too (`docs/spec/public-api.md` §2.5).
+            problem.into_legacy()
         }
     })
 }

@@ -3,7 +3,6 @@
 
 use app::receipts::{self, SmsReporter};
 use axum::{
-    body::Body,
     extract::{Path, RawQuery, State},
     response::{IntoResponse as _, Response},
 };
@@ -17,7 +16,9 @@ use tracing::{error, warn};
 
 use super::{read_body, received_texts::receive_from};
 use crate::{
-    Api, auth, json,
+    Api, auth,
+    body_limit::RequestBody,
+    json,
     peers::CallerAddress,
     problem::{self, Problem},
 };
@@ -32,7 +33,7 @@ pub(crate) async fn receive_provider_receipt(
     Path(provider): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     receive_receipt(&api, caller, &provider, (None, &query, &headers), body).await
@@ -45,7 +46,7 @@ pub(crate) async fn receive_provider_receipt_of(
     Path((provider, reference)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     let parts = (Some(&*reference), &*query, &headers);
@@ -57,7 +58,7 @@ async fn receive_receipt(
     caller: CallerAddress,
     provider: &str,
     (reference, query, headers): (Option<&str>, &str, &HeaderMap),
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // Before the signature is known to be good, anyone may be calling.
     api.receipt_limit.check(caller)?;
@@ -107,7 +108,7 @@ pub(crate) async fn receive_provider_text(
     Path(provider): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     api.receipt_limit.check(caller)?;
     let provider =

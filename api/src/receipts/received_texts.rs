@@ -2,7 +2,6 @@
 
 use app::receipts::inbound_sms::{self, NewInboundSms, ReceivedSms};
 use axum::{
-    body::Body,
     extract::State,
     response::{IntoResponse as _, Response},
 };
@@ -15,13 +14,13 @@ use providers::sms::{
 use serde_json::json;
 
 use super::read_body;
-use crate::{Api, auth::sign_in, json, problem::Problem};
+use crate::{Api, auth::sign_in, body_limit::RequestBody, json, problem::Problem};
 
 /// `POST /notifications/sms/receive/mmg`
 pub(crate) async fn receive_mmg_text(
     State(api): State<Api>,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let inbound = mmg::parse_inbound(&read_body(body).await?);
     // A body that cannot be parsed is reported even to an unknown caller; a missing field only to a known one.
@@ -43,7 +42,7 @@ pub(crate) async fn receive_mmg_text(
 pub(crate) async fn receive_firetext_text(
     State(api): State<Api>,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // The contract fixes its user name; only the passwords are settings.
     let users: [Private<String>; 1] = [firetext::INBOUND_USER.to_owned().into()];

@@ -1,19 +1,19 @@
 //! `POST /notifications/letter/dvla` (`docs/spec/letters.md` §8.1): a storage announces a response file of the print provider.
 
 use app::letters::response_files;
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tracing::warn;
 
 use super::read_body;
-use crate::{Api, json, peers::CallerAddress, problem::Problem};
+use crate::{Api, body_limit::RequestBody, json, peers::CallerAddress, problem::Problem};
 
 /// `POST /notifications/letter/dvla`
 pub(crate) async fn receive_response_file(
     State(api): State<Api>,
     caller: CallerAddress,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // The path is open to anyone, and each announcement is a look at the print provider's storage.
     api.receipt_limit.check(caller)?;

@@ -1,7 +1,7 @@
 //! Delivery receipts of text messages (`docs/spec/public-api.md` §22.1).
 
 use app::receipts;
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use domain::SmsReceiptSource;
 use http::{HeaderMap, StatusCode};
 use providers::sms::{
@@ -14,6 +14,7 @@ use super::read_body;
 use crate::{
     Api, ReceiptAccess,
     auth::sign_in,
+    body_limit::RequestBody,
     json,
     peers::{self, CallerAddress},
     problem::Problem,
@@ -24,7 +25,7 @@ pub(crate) async fn receive_mmg_receipt(
     State(api): State<Api>,
     caller: CallerAddress,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     admit(&api, caller, &headers, &api.settings.receipts.mmg)?;
     let receipt = mmg::parse_receipt(&read_body(body).await?);
@@ -36,7 +37,7 @@ pub(crate) async fn receive_firetext_receipt(
     State(api): State<Api>,
     caller: CallerAddress,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     admit(&api, caller, &headers, &api.settings.receipts.firetext)?;
     let receipt = firetext::parse_receipt(&read_body(body).await?);

@@ -5,14 +5,14 @@ use app::accept::{
     AcceptError,
     idempotency::{self, IdempotentRequest, Key, Lookup, LookupError, PendingRequest},
 };
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use domain::Channel;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::{
     Api,
     auth::ServiceKey,
-    body_limit::{self, BodyBytes},
+    body_limit::{self, BodyBytes, RequestBody},
     heavy_work::LARGE_BODY_BYTES,
     json,
     problem::{self, Problem},
@@ -50,7 +50,7 @@ pub(super) struct SendRequest<'a> {
 impl SendRequest<'_> {
     /// Checks limits and the idempotency key, and reads the body, in the order of the contract
     /// (`docs/spec/public-api.md` §6).
-    pub(super) async fn admit(self, body: Body) -> Result<Admission, Problem> {
+    pub(super) async fn admit(self, body: RequestBody) -> Result<Admission, Problem> {
         let (app, ServiceKey(caller)) = (&self.api.app, self.caller);
         // Before the body: a caller over its rate must not make us read megabytes (`docs/spec/public-api.md` §4).
         app::accept::limits::check_rate(app, caller)?;

@@ -3,7 +3,7 @@ use app::{
     accept::limits,
     manage::template_previews::{self, Preview, PreviewError},
 };
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use domain::{Channel, Postage, ServiceId, TemplateId};
 use http::StatusCode;
 use serde::Serialize;
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     Api,
     auth::ServiceKey,
-    body_limit, json,
+    body_limit::{self, RequestBody},
+    json,
     problem::{self, Problem},
 };
 
@@ -49,7 +50,7 @@ pub(crate) async fn preview_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
     IdInPath(id): IdInPath,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     // Before the body, as for requests to send.
     limits::check_preview_rate(&api.app, &caller)?;

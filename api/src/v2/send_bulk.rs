@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use app::jobs::{self, BulkError, BulkJob, BulkRequest, Sender};
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use domain::{ReplyToId, SmsSenderId, TemplateId};
 use http::{HeaderMap, StatusCode};
 
@@ -14,8 +14,9 @@ use super::{
 use crate::{
     Api,
     auth::ServiceKey,
-    body_limit::{BodyBytes, Share},
+    body_limit::{BodyBytes, RequestBody},
     json, links,
+    memory_budget::Share,
     problem::{self, Problem},
 };
 
@@ -46,7 +47,7 @@ pub(crate) async fn send_bulk(
     State(api): State<Api>,
     caller: ServiceKey,
     headers: HeaderMap,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     let send = SendRequest {
         api: &api,

@@ -4,7 +4,7 @@ use app::{
         self, AcceptError, AcceptedEmail, EmailRequest, Sanitised, idempotency::IdempotentRequest,
     },
 };
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use domain::{Channel, ReplyToId, TemplateId, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use super::{
     request_body::{Email, Given, HttpsUrl, Id, List, Object, ScheduledFor, Text, request_body},
     send_message::{Message, SendCall},
 };
-use crate::{json, problem::Problem};
+use crate::{body_limit::RequestBody, json, problem::Problem};
 
 request_body! {
     #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
@@ -39,7 +39,7 @@ struct Content<'a> {
 }
 
 /// `POST /v2/notifications/email` (`docs/spec/public-api.md` §6, §8)
-pub(crate) async fn send_email(call: SendCall, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn send_email(call: SendCall, body: RequestBody) -> Result<Response, Problem> {
     let route = "POST /v2/notifications/email";
     call.serve::<EmailRequest>(route, Channel::Email, body)
         .await

@@ -5,7 +5,7 @@ use app::{
         PrecompiledLetterRequest, idempotency::IdempotentRequest,
     },
 };
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use domain::{Channel, NotificationId, Postage, TemplateId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use super::{
     request_body::{Id, InlandPostage, Object, Text, request_body},
     send_message::{Message, SendCall},
 };
-use crate::{json, problem::Problem};
+use crate::{body_limit::RequestBody, json, problem::Problem};
 
 request_body! {
     LetterBody {
@@ -50,7 +50,7 @@ struct AcceptedPages<'a> {
 
 /// `POST /v2/notifications/letter` (`docs/spec/public-api.md` §6, §10, §11): from a template, or precompiled if the body has
 /// the key `content`.
-pub(crate) async fn send_letter(call: SendCall, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn send_letter(call: SendCall, body: RequestBody) -> Result<Response, Problem> {
     let route = "POST /v2/notifications/letter";
     match call.admit(route, Channel::Letter, body).await? {
         Admission::New(admitted) if admitted.has_large_body() => {

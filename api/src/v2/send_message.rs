@@ -6,14 +6,19 @@ use app::{
     App, Caller,
     accept::{AcceptError, idempotency::IdempotentRequest},
 };
-use axum::{body::Body, extract::FromRequestParts, response::Response};
+use axum::{extract::FromRequestParts, response::Response};
 use domain::{Channel, ServiceId, Timestamp};
 use http::{HeaderMap, request::Parts};
 use serde_json::Value;
 
 use super::idempotency::{Admission, AdmittedRequest, SendRequest};
 use crate::{
-    Api, auth::ServiceKey, body_limit, heavy_work::HeavyWork, json, links, problem::Problem,
+    Api,
+    auth::ServiceKey,
+    body_limit::{self, RequestBody},
+    heavy_work::HeavyWork,
+    json, links,
+    problem::Problem,
 };
 
 /// A message to send: what differs between the channels.
@@ -70,7 +75,7 @@ impl SendCall {
         self,
         route: &'static str,
         channel: Channel,
-        body: Body,
+        body: RequestBody,
     ) -> Result<Response, Problem> {
         match self.admit(route, channel, body).await? {
             Admission::New(admitted) if admitted.has_large_body() => {
@@ -96,7 +101,7 @@ impl SendCall {
         &self,
         route: &'static str,
         channel: Channel,
-        body: Body,
+        body: RequestBody,
     ) -> Result<Admission, Problem> {
         let request = SendRequest {
             api: &self.api,

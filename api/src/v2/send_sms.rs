@@ -2,7 +2,7 @@ use app::{
     App, Caller,
     accept::{self, AcceptError, AcceptedSms, SmsRequest, idempotency::IdempotentRequest},
 };
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use domain::{Channel, SmsSenderId, TemplateId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::{
     request_body::{Given, Id, Object, Phone, ScheduledFor, Text, request_body},
     send_message::{Message, SendCall},
 };
-use crate::{json, problem::Problem};
+use crate::{body_limit::RequestBody, json, problem::Problem};
 
 request_body! {
     #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
@@ -33,7 +33,7 @@ struct Content<'a> {
 }
 
 /// `POST /v2/notifications/sms` (`docs/spec/public-api.md` §6, §7)
-pub(crate) async fn send_sms(call: SendCall, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn send_sms(call: SendCall, body: RequestBody) -> Result<Response, Problem> {
     let route = "POST /v2/notifications/sms";
     call.serve::<SmsRequest>(route, Channel::Sms, body).await
 }

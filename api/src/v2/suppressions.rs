@@ -2,7 +2,6 @@
 
 use app::suppression::{self, Actor, SuppressionError};
 use axum::{
-    body::Body,
     extract::{RawQuery, State},
     response::{IntoResponse as _, Response},
 };
@@ -11,7 +10,13 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use super::{IdInPath, query};
-use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
+use crate::{
+    Api,
+    auth::ServiceKey,
+    body_limit::{self, RequestBody},
+    json, links,
+    problem::Problem,
+};
 
 const PAGE_SIZE: u32 = 250;
 
@@ -76,7 +81,7 @@ pub(crate) async fn list_suppressions(
 pub(crate) async fn add_suppression(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    body: Body,
+    body: RequestBody,
 ) -> Result<Response, Problem> {
     check_key_type(caller.key_type)?;
     let body = json::parse_v2(&body_limit::read_form(body).await?)?;

@@ -27,6 +27,9 @@ use stream::{MeteredStream, ObservedBody};
 
 /// Maximum number of headers in a request (`docs/spec/public-api.md` §2.5).
 const MAX_HEADERS: usize = 100;
+/// The most that a connection has in memory of what its client sends: the headers of a request together, and what has
+/// arrived of a body that nothing reads yet.
+const MAX_BUFFER_BYTES: usize = 64 << 10;
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// What a client gets that cannot have a connection. Errors of the API have this shape where they have no other.
 const NO_ROOM: &[u8] =
@@ -190,6 +193,7 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let drained = async {

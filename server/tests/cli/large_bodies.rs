@@ -84,6 +84,23 @@ fn send(platform: &Platform, method: &str, path: &str, token: &str, body: &[u8])
     answer.split(' ').nth(1)?.parse().ok()
 }
 
+/// Begins a receipt of a text message, of which the last bytes never come.
+fn stalled_receipt(platform: &Platform, bytes: usize) -> TcpStream {
+    let host = platform.line["url"].as_str().unwrap();
+    let host = host.trim_start_matches("http://");
+    let mut connection = TcpStream::connect(host).unwrap();
+    connection.set_write_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /notifications/sms/mmg HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n",
+        bytes + 10
+    );
+    // Fails if the platform refuses it before its end.
+    let _ = connection
+        .write_all(head.as_bytes())
+        .and_then(|()| connection.write_all(&vec![b'x'; bytes]));
+    connection
+}
+
 /// Returns a file that counts as a workbook of old, which has to be complete before it is read.
 fn workbook() -> Vec<u8> {
     let mut file = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
@@ -164,4 +181,20 @@ fn several_large_files_and_lists_of_rows_at_once_take_little_memory() {
         }
     }
     assert_eq!(platform.send_text().0, 201);
+}
+
+#[test]
+fn stalled_receipts_of_a_stranger_hold_up_no_service() {
+    let platform = Platform::up();
+    // More together than all bodies may have, and then many that are not large.
+    let mut stalled: Vec<_> = (0..600)
+        .map(|_| stalled_receipt(&platform, 499_980))
+        .collect();
+    let (status, answer) = platform.send_text();
+    assert_eq!(status, 201, "{answer}");
+    stalled.extend((0..300).map(|_| stalled_receipt(&platform, 132_000)));
+    let (status, answer) = platform.send_text();
+    assert_eq!(status, 201, "{answer}");
+    let peak = peak_bytes(&platform);
+    assert!(peak < MAX_RESIDENT_BYTES, "{peak} bytes in memory");
 }

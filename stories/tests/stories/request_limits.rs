@@ -164,20 +164,26 @@ fn stalled(beginning: &'static str) -> (Body, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn an_upload_that_stands_still_is_cut_off_with_a_408() {
+async fn a_body_that_stands_still_is_cut_off_with_a_408() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
-    let token = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
-    let uploads = [
+    let internal = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+    let of_service = world.token(&service.id.to_string(), &service.normal.secret);
+    let bodies = [
         format!(
             "/service/{}/spreadsheet?template_id={}&file_name=a.csv",
             service.id, service.sms
         ),
         format!("/service/{}/contact-list?template_type=sms", service.id),
+        format!("/service/{}/template", service.id),
+        "/notifications/sms/mmg".to_owned(),
+        "/v2/notifications/sms".to_owned(),
     ];
-    for path in uploads {
+    for path in bodies {
         let (body, waited_for) = stalled("phone number,name,day\n");
-        let sent = world.request("POST", &path, Some(&token), body);
+        let is_v2 = path.starts_with("/v2/");
+        let token = if is_v2 { &of_service } else { &internal };
+        let sent = world.request("POST", &path, Some(token), body);
         let time_passes = async {
             waited_for.notified().await;
             // Only now, because the connections to the database have time limits of their own.
@@ -187,6 +193,10 @@ async fn an_upload_that_stands_still_is_cut_off_with_a_408() {
         };
         let (answer, ()) = futures::join!(sent, time_passes);
         assert_eq!(answer.status, 408, "{path}: {}", answer.json);
-        assert_eq!(answer.json["result"], "error");
+        if is_v2 {
+            assert_eq!(answer.json["status_code"], 408, "{path}");
+        } else {
+            assert_eq!(answer.json["result"], "error", "{path}");
+        }
     }
 }
