@@ -5,7 +5,7 @@ use domain::{AttemptOutcome, NotificationId, Timestamp};
 
 use crate::{
     Error, Session, Tx,
-    db::{Arg, Row, Table, args, columns, parameters},
+    db::{Arg, ColumnType, Row, Table, args, columns},
 };
 
 /// Longest detail that is stored, in characters. Providers' answers have a few words and a code.
@@ -80,34 +80,45 @@ pub async fn insert(tx: &mut Tx, attempts: &[NewAttempt]) -> Result<u64, Error> 
     tx.insert_rows(&TABLE, attempts).await
 }
 
+/// Types of the columns in which the end of an attempt is passed.
+const END_COLUMNS: [ColumnType; 7] = [
+    ColumnType::Id,
+    ColumnType::Int,
+    ColumnType::Text,
+    ColumnType::Time,
+    ColumnType::Time,
+    ColumnType::Text,
+    ColumnType::Text,
+];
+
 /// Records the ends of attempts.
 pub async fn complete(tx: &mut Tx, ends: &[AttemptEnd]) -> Result<(), Error> {
     if ends.is_empty() {
         return Ok(());
     }
-    let mut args = Vec::with_capacity(ends.len() * 7 + 2);
+    let mut args = Vec::new();
     let ids = ends.iter().map(|end| end.notification);
     let pruned = tx.kind().within("attempts.notification_id", ids, &mut args);
-    let mut values = Vec::with_capacity(ends.len());
-    for end in ends {
-        values.push(format!("({})", parameters(args.len() + 1, 7)));
+    let rows = ends.iter().map(|end| {
         let detail = end.detail.as_deref();
-        args.extend(args![
-            end.notification,
-            end.number,
-            end.provider.as_deref(),
-            end.started_at,
-            end.ended_at,
-            end.outcome,
-            detail.map(|detail| detail.chars().take(MAX_DETAIL).collect::<String>()),
-        ]);
-    }
+        [
+            end.notification.into(),
+            end.number.into(),
+            end.provider.as_deref().into(),
+            end.started_at.into(),
+            end.ended_at.into(),
+            end.outcome.into(),
+            detail
+                .map(|detail| detail.chars().take(MAX_DETAIL).collect::<String>())
+                .into(),
+        ]
+    });
+    let rows = tx.kind().rows(END_COLUMNS, rows, &mut args);
     let sql = format!(
-        "WITH ends (notification_id, number, provider, started_at, ended_at, outcome, detail) AS (VALUES {}) \
+        "WITH ends (notification_id, number, provider, started_at, ended_at, outcome, detail) AS ({rows}) \
          UPDATE attempts SET provider = COALESCE(ends.provider, attempts.provider), started_at = ends.started_at, ended_at = ends.ended_at, \
          outcome = ends.outcome, detail = ends.detail FROM ends \
-         WHERE attempts.notification_id = ends.notification_id AND attempts.number = ends.number{pruned}",
-        values.join(", ")
+         WHERE attempts.notification_id = ends.notification_id AND attempts.number = ends.number{pruned}"
     );
     tx.execute(sql, args).await?;
     Ok(())
@@ -121,14 +132,14 @@ pub async fn delete(tx: &mut Tx, attempts: &[(NotificationId, u32)]) -> Result<(
     let mut args = Vec::new();
     let ids = attempts.iter().map(|(id, _)| *id);
     let pruned = tx.kind().within("notification_id", ids, &mut args);
-    let mut values = Vec::with_capacity(attempts.len());
-    for (id, number) in attempts {
-        values.push(format!("({})", parameters(args.len() + 1, 2)));
-        args.extend(args![*id, *number]);
-    }
+    let pairs = attempts
+        .iter()
+        .map(|(id, number)| [(*id).into(), (*number).into()]);
+    let rows = tx
+        .kind()
+        .rows([ColumnType::Id, ColumnType::Int], pairs, &mut args);
     let sql = format!(
-        "DELETE FROM attempts WHERE (notification_id, number) IN (VALUES {}) AND ended_at IS NULL{pruned}",
-        values.join(", ")
+        "DELETE FROM attempts WHERE (notification_id, number) IN ({rows}) AND ended_at IS NULL{pruned}"
     );
     tx.execute(sql, args).await?;
     Ok(())
@@ -167,12 +178,11 @@ pub async fn list_of(session: &mut Session, ids: &[NotificationId]) -> Result<Ve
 }
 
 fn chosen(session: &Session, ids: &[NotificationId]) -> (String, Vec<Arg>) {
-    let mut args: Vec<Arg> = ids.iter().copied().map(Arg::from).collect();
-    let list = parameters(1, ids.len());
-    let pruned = session
-        .kind()
-        .within("notification_id", ids.iter().copied(), &mut args);
-    (format!("notification_id IN ({list}){pruned}"), args)
+    let (mut args, kind) = (Vec::new(), session.kind());
+    let ids = ids.iter().copied();
+    let chosen = kind.one_of("notification_id", ColumnType::Id, ids.clone(), &mut args);
+    let pruned = kind.within("notification_id", ids, &mut args);
+    (format!("{chosen}{pruned}"), args)
 }
 
 fn parse_all(rows: &[Row]) -> Result<Vec<Attempt>, Error> {

@@ -51,6 +51,7 @@ pub mod response_files;
 pub mod retention;
 pub mod returned_letters;
 mod rows_of_job;
+pub mod send_checks;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;

@@ -147,22 +147,6 @@ pub async fn delete_recipient(
     Ok(changed == 1)
 }
 
-/// Returns whether anybody is on the list of a service or of the platform. Most services have none, and then no message
-/// needs to be opened to be compared.
-pub async fn exists(
-    session: &mut Session,
-    service: ServiceId,
-    channel: Channel,
-) -> Result<bool, Error> {
-    let row = session
-        .fetch_optional(
-            "SELECT id FROM suppressions WHERE service_id IN ($1, $2) AND channel = $3 LIMIT 1",
-            args![service, PLATFORM, channel],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
 /// Returns those of these hashes that are on the list of a service or of the platform, with the reason.
 pub async fn list_among(
     session: &mut Session,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Keyring, Session, Tx,
-    db::{Arg, Row, args, parameters},
+    db::{ColumnType, Row, args},
     reencryption,
 };
 
@@ -153,12 +153,14 @@ pub async fn list_endpoints(
     if services.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT id, service_id, sealed, letters FROM service_callbacks WHERE kind = $1 AND service_id IN ({})",
-        parameters(2, services.len())
-    );
     let mut args = args![kind];
-    args.extend(services.iter().copied().map(Arg::from));
+    let services = services.iter().copied();
+    let chosen = session
+        .kind()
+        .one_of("service_id", ColumnType::Id, services, &mut args);
+    let sql = format!(
+        "SELECT id, service_id, sealed, letters FROM service_callbacks WHERE kind = $1 AND {chosen}"
+    );
     session
         .fetch_all(sql, args)
         .await?

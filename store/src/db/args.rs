@@ -46,6 +46,8 @@ pub(crate) enum Arg {
     Bytes(Option<Vec<u8>>),
     Id(Option<Uuid>),
     Time(Option<Timestamp>),
+    /// Values of one type; PostgreSQL only.
+    Array(ColumnType, Vec<Self>),
 }
 
 /// Removes NUL characters, which PostgreSQL does not accept in text. Doing so for both databases ensures that no row
@@ -153,6 +155,7 @@ pub(super) fn add_sqlite(arguments: &mut SqliteArguments, arg: Arg) -> Result<()
         Arg::Bytes(value) => arguments.add(value),
         Arg::Id(value) => arguments.add(value),
         Arg::Time(value) => arguments.add(value.map(Timestamp::unix_micros)),
+        Arg::Array(..) => unreachable!("SQLite has no arrays"),
     }
 }
 
@@ -166,6 +169,7 @@ pub(super) fn postgres(args: Vec<Arg>) -> Result<PgArguments, Error> {
             Arg::Bytes(value) => arguments.add(value),
             Arg::Id(value) => arguments.add(value),
             Arg::Time(value) => arguments.add(value.map(Moment)),
+            Arg::Array(kind, values) => add_array(&mut arguments, kind, values.into_iter()),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -40,25 +40,23 @@ mod application_name;
 mod args;
 mod insert;
 mod page;
+mod lease;
+mod lists;
+mod pool;
 mod postgres;
 mod row;
 mod session;
+mod sqlite;
 mod table;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
-use sqlx::{
-    Connection as _,
-    postgres::PgPool,
-    sqlite::{
-        SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-        SqliteSynchronous,
-    },
-};
+use sqlx::PgConnection;
 
 pub(crate) use application_name::announced_connections;
 pub(crate) use args::{Arg, args, parameters};
-use postgres::Lease;
+use lease::Lease;
+use pool::Pool;
 pub(crate) use row::Row;
 use session::Connection;
 pub use session::{Session, Tx};
@@ -69,13 +67,8 @@ use crate::Error;
 /// Open database of either kind. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    /// Several readers and a single writer. SQLite allows one writer at a time, and waiting for the connection is
-    /// fairer and faster than polling its lock.
-    Sqlite {
-        readers: SqlitePool,
-        writer: SqlitePool,
-    },
-    Postgres(PgPool),
+    Sqlite(sqlite::Pools),
+    Postgres(Pool<PgConnection>),
 }
 
 /// Kind of database; `dialect.rs` names what depends on it.
@@ -87,13 +80,11 @@ pub enum Kind {
     Postgres,
 }
 
-const READERS: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-
 impl Db {
     pub(crate) async fn connect(address: &str, connections: u32) -> Result<Self, Error> {
         if let Some(path) = address.strip_prefix("sqlite:") {
-            return Self::open_file(Path::new(path.trim_start_matches("//"))).await;
+            let path = Path::new(path.trim_start_matches("//"));
+            return Ok(Self::Sqlite(sqlite::open(path).await?));
         }
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             return Ok(Self::Postgres(
@@ -101,36 +92,6 @@ impl Db {
             ));
         }
         Err(Error::Address(redacted(address)))
-    }
-
-    async fn open_file(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // An answered request must survive a power failure, so each commit waits for the disk.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .statement_cache_capacity(200)
-            // 32 MB for each connection; the negative number counts kibibytes instead of pages.
-            .pragma("cache_size", "-32000")
-            // 16 MB of log between checkpoints: fewer of them at full load, and readers still find pages quickly.
-            .pragma("wal_autocheckpoint", "4000")
-            // A burst must not leave a log of gigabytes behind.
-            .pragma("journal_size_limit", "67108864")
-            .pragma("temp_store", "memory");
-        // The writer comes first: it creates the file and switches it to the write-ahead log.
-        let writer = pool(1)
-            // See `is_stuck`.
-            .before_acquire(|connection, _| Box::pin(async { Ok(!is_stuck(connection)) }))
-            .connect_with(options.clone())
-            .await?;
-        let readers = pool(READERS)
-            // A write on a reader would bypass the single writer; SQLite itself rejects it.
-            .connect_with(options.pragma("query_only", "on"))
-            .await?;
-        Ok(Self::Sqlite { readers, writer })
     }
 
     pub(crate) const fn kind(&self) -> Kind {
@@ -141,28 +102,32 @@ impl Db {
     }
 
     pub(crate) async fn read(&self) -> Result<Session, Error> {
-        // Boxed here and below: acquiring takes four kilobytes of future, which every caller would contain and move about.
+        // Boxed here and below: acquiring takes kilobytes of future, which every caller would contain and move about.
         Ok(Session(match self {
-            Self::Sqlite { readers, .. } => Connection::Sqlite(Box::pin(readers.acquire()).await?),
+            Self::Sqlite(pools) => {
+                Connection::Sqlite(Box::pin(Lease::acquire(&pools.readers)).await?)
+            }
             Self::Postgres(pool) => Connection::Postgres(Box::pin(Lease::acquire(pool)).await?),
         }))
     }
 
     pub(crate) async fn begin(&self) -> Result<Tx, Error> {
         Ok(Tx(Session(match self {
-            Self::Sqlite { writer, .. } => {
-                // `IMMEDIATE`, because a transaction that starts as a reader can fail with `BUSY` when it first
-                // writes.
-                Connection::SqliteTx(Box::pin(writer.begin_with("BEGIN IMMEDIATE")).await?)
-            }
+            Self::Sqlite(pools) => Connection::Sqlite(Box::pin(Lease::begin(&pools.writer)).await?),
             Self::Postgres(pool) => Connection::Postgres(Box::pin(Lease::begin(pool)).await?),
         })))
     }
 
     pub(crate) async fn migrate(&self, migrator: &sqlx::migrate::Migrator) -> Result<(), Error> {
         let outcome = match self {
-            Self::Sqlite { writer, .. } => migrator.run(writer).await,
-            Self::Postgres(pool) => migrator.run(pool).await,
+            Self::Sqlite(pools) => {
+                let mut writer = Lease::acquire(&pools.writer).await?;
+                migrator.run_direct(None, writer.connection(), false).await
+            }
+            Self::Postgres(pool) => {
+                let mut lease = Lease::acquire(pool).await?;
+                migrator.run_direct(None, lease.connection(), false).await
+            }
         };
         outcome.map_err(|error| match error {
             // The database has had a migration that this program does not contain.
@@ -178,10 +143,9 @@ impl Db {
     /// Empties `SQLite`'s log into the database. Returns false if another connection prevented it. PostgreSQL manages
     /// its own log.
     pub(crate) async fn checkpoint_wal(&self) -> Result<bool, Error> {
-        let Self::Sqlite { writer, .. } = self else {
+        let Some(mut session) = self.sqlite_writer().await? else {
             return Ok(true);
         };
-        let mut session = Session(Connection::Sqlite(writer.acquire().await?));
         let row = session
             .fetch_optional("PRAGMA wal_checkpoint(TRUNCATE)", vec![])
             .await?;
@@ -191,11 +155,10 @@ impl Db {
 
     /// Copies an `SQLite` database to a new file. Returns false on PostgreSQL.
     pub(crate) async fn copy_to(&self, file: &Path) -> Result<bool, Error> {
-        let Self::Sqlite { writer, .. } = self else {
+        // The connection for writing, because SQLite counts the copy as a write; it takes only a lock for reading.
+        let Some(mut session) = self.sqlite_writer().await? else {
             return Ok(false);
         };
-        // The connection for writing, because SQLite counts the copy as a write; it takes only a lock for reading.
-        let mut session = Session(Connection::Sqlite(writer.acquire().await?));
         let file = file.to_str().ok_or_else(|| {
             let lossy = file.display().to_string();
             Error::Address(format!("sqlite:{lossy}"))
@@ -206,33 +169,26 @@ impl Db {
         Ok(true)
     }
 
+    /// Returns the connection that writes, without a transaction.
+    async fn sqlite_writer(&self) -> Result<Option<Session>, Error> {
+        Ok(match self {
+            Self::Sqlite(pools) => {
+                let writer = Lease::acquire(&pools.writer).await?;
+                Some(Session(Connection::Sqlite(writer)))
+            }
+            Self::Postgres(_) => None,
+        })
+    }
+
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer } => {
-                readers.close().await;
-                writer.close().await;
+            Self::Sqlite(pools) => {
+                pools.readers.close().await;
+                pools.writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-/// Returns whether a connection wrongly believes that it is in a transaction. A full disk and a failed commit make
-/// SQLite roll back by itself; the driver's own rollback then fails, and the connection stays in this state for
-/// ever. It is closed and replaced (`docs/decisions/after-a-failed-fsync.md`).
-fn is_stuck(connection: &SqliteConnection) -> bool {
-    connection.is_in_transaction()
-}
-
-fn pool(size: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(size)
-        .min_connections(1)
-        .acquire_timeout(BUSY_TIMEOUT)
-        // Reopening would lose the page cache of the connection.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
 }
 
 /// Returns the address without its user and password.
@@ -254,7 +210,7 @@ mod tests {
     async fn writes_succeed_again_after_a_full_disk() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("full.db");
-        let db = Db::open_file(&path).await.unwrap();
+        let db = Db::Sqlite(sqlite::open(&path).await.unwrap());
         let mut tx = db.begin().await.unwrap();
         tx.execute("CREATE TABLE filler (bytes BLOB)", vec![])
             .await

@@ -3,21 +3,20 @@
 use std::ops::{ControlFlow, Deref, DerefMut};
 
 use futures::{Stream, TryStreamExt as _};
-use sqlx::{Sqlite, Transaction, pool::PoolConnection};
+use sqlx::{PgConnection, SqliteConnection};
 
 use super::{
     Arg, Kind, Row,
     args::{Sql, postgres, sqlite},
-    postgres::Lease,
+    lease::{Lease, within},
 };
 use crate::Error;
 
+/// With or without a transaction.
 #[derive(Debug)]
 pub(super) enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteTx(Transaction<'static, Sqlite>),
-    /// With or without a transaction.
-    Postgres(Lease),
+    Sqlite(Lease<SqliteConnection>),
+    Postgres(Lease<PgConnection>),
 }
 
 /// Connection for reading. Every query function takes one; a [`Tx`] derefs to one.
@@ -57,25 +56,17 @@ impl Tx {
     /// Commits the transaction. When this returns, its changes survive a crash.
     pub async fn commit(self) -> Result<(), Error> {
         match self.0.0 {
-            Connection::SqliteTx(tx) => tx.commit().await?,
-            Connection::Postgres(tx) => tx.commit().await?,
-            Connection::Sqlite(_) => {
-                unreachable!("a Tx is made by begin")
-            }
+            Connection::Sqlite(lease) => lease.commit().await,
+            Connection::Postgres(lease) => lease.commit().await,
         }
-        Ok(())
     }
 
     /// Rolls the transaction back; dropping it does the same a little later.
     pub async fn roll_back(self) -> Result<(), Error> {
         match self.0.0 {
-            Connection::SqliteTx(tx) => tx.rollback().await?,
-            Connection::Postgres(tx) => tx.roll_back().await?,
-            Connection::Sqlite(_) => {
-                unreachable!("a Tx is made by begin")
-            }
+            Connection::Sqlite(lease) => lease.roll_back().await,
+            Connection::Postgres(lease) => lease.roll_back().await,
         }
-        Ok(())
     }
 }
 
@@ -84,19 +75,17 @@ macro_rules! run {
     ($session:ident, $sql:expr, $args:expr, $method:ident, $from_sqlite:expr, $from_postgres:expr) => {{
         let sql = $sql.into().0;
         match &mut $session.0 {
-            Connection::Sqlite(connection) => {
+            Connection::Sqlite(lease) => {
                 let query = sqlx::query_with(sql, sqlite($args)?);
-                $from_sqlite(query.$method(&mut **connection).await?)
-            }
-            Connection::SqliteTx(connection) => {
-                let query = sqlx::query_with(sql, sqlite($args)?);
-                $from_sqlite(query.$method(&mut **connection).await?)
+                let (connection, limit) = lease.start();
+                let result = within(limit, query.$method(connection)).await;
+                $from_sqlite(lease.finish(result)?)
             }
             Connection::Postgres(lease) => {
                 let query = sqlx::query_with(sql, postgres($args)?);
-                let limit = lease.statement_limit;
-                let result = tokio::time::timeout(limit, query.$method(lease.connection())).await;
-                $from_postgres(lease.check(result)?)
+                let (connection, limit) = lease.start();
+                let result = within(limit, query.$method(connection)).await;
+                $from_postgres(lease.finish(result)?)
             }
         }
     }};
@@ -106,14 +95,14 @@ impl Session {
     /// Returns which database this is.
     pub(crate) const fn kind(&self) -> Kind {
         match &self.0 {
-            Connection::Sqlite(_) | Connection::SqliteTx(_) => Kind::Sqlite,
+            Connection::Sqlite(_) => Kind::Sqlite,
             Connection::Postgres(_) => Kind::Postgres,
         }
     }
 
     /// Lets the next statements take minutes, because they read a part of the database that grows with its use. Others
     /// are given up after seconds: then the network has failed rather than the statement been slow.
-    pub(crate) const fn allow_long_statements(&mut self) {
+    pub(crate) fn allow_long_statements(&mut self) {
         if let Connection::Postgres(lease) = &mut self.0 {
             lease.allow_long_statements();
         }
@@ -179,38 +168,51 @@ impl Session {
         mut take: impl FnMut(Row) -> Result<ControlFlow<()>, Error> + Send,
     ) -> Result<(), Error> {
         let sql = sql.into().0;
-        match &mut self.0 {
-            Connection::Sqlite(connection) => {
+        let passed = match &mut self.0 {
+            Connection::Sqlite(lease) => {
                 let query = sqlx::query_with(sql, sqlite(args)?);
-                pass_rows(query.fetch(&mut **connection), |row| take(Row::Sqlite(row))).await?
-            }
-            Connection::SqliteTx(connection) => {
-                let query = sqlx::query_with(sql, sqlite(args)?);
-                pass_rows(query.fetch(&mut **connection), |row| take(Row::Sqlite(row))).await?
+                let (connection, limit) = lease.start();
+                let passed = pass_rows(query.fetch(connection), |row| take(Row::Sqlite(row)));
+                let passed = within(limit, passed).await;
+                let passed = lease.finish(passed)?;
+                if !matches!(passed, Ok(Passed::All)) {
+                    lease.leave_unread();
+                }
+                passed
             }
             Connection::Postgres(lease) => {
                 let query = sqlx::query_with(sql, postgres(args)?);
-                let limit = lease.statement_limit;
-                let rows = query.fetch(lease.connection());
-                let passed = pass_rows(rows, |row| take(Row::Postgres(row)));
-                let result = tokio::time::timeout(limit, passed).await;
-                lease.check(result)?
+                let (connection, limit) = lease.start();
+                let passed = pass_rows(query.fetch(connection), |row| take(Row::Postgres(row)));
+                let passed = within(limit, passed).await;
+                let passed = lease.finish(passed)?;
+                if !matches!(passed, Ok(Passed::All)) {
+                    lease.leave_unread();
+                }
+                passed
             }
-        }
+        };
+        passed.map(|_| ())
     }
+}
+
+/// Which rows of a statement were read.
+enum Passed {
+    All,
+    Some,
 }
 
 /// Passes rows on until `take` breaks. The outer error is the database's, the inner one that of `take`.
 async fn pass_rows<R>(
     mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
     mut take: impl FnMut(R) -> Result<ControlFlow<()>, Error>,
-) -> Result<Result<(), Error>, sqlx::Error> {
+) -> Result<Result<Passed, Error>, sqlx::Error> {
     while let Some(row) = rows.try_next().await? {
         match take(row) {
             Ok(ControlFlow::Continue(())) => {}
-            Ok(ControlFlow::Break(())) => break,
+            Ok(ControlFlow::Break(())) => return Ok(Ok(Passed::Some)),
             Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(Passed::All))
 }

@@ -53,7 +53,7 @@ pub(crate) enum ColumnType {
 }
 
 impl ColumnType {
-    const fn in_postgres(self) -> &'static str {
+    pub(super) const fn in_postgres(self) -> &'static str {
         match self {
             Self::Bool => "boolean",
             Self::Int => "bigint",

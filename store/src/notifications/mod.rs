@@ -19,7 +19,7 @@ use domain::{
 
 use crate::{
     Error, Keyring, Session,
-    db::{Arg, Row, args, parameters},
+    db::{Arg, ColumnType, Row, args, parameters},
 };
 
 pub use contents::Contents;
@@ -272,13 +272,13 @@ async fn list_matching(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) {condition}",
-        parameters(1, ids.len())
-    );
-    let rows = session
-        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
-        .await?;
+    let mut args = Vec::new();
+    let chosen = session
+        .kind()
+        .one_of("id", ColumnType::Id, ids.iter().copied(), &mut args);
+    let pruned = session.kind().within("id", ids.iter().copied(), &mut args);
+    let sql = format!("SELECT {COLUMNS} FROM notifications WHERE {chosen}{pruned} {condition}");
+    let rows = session.fetch_all(sql, args).await?;
     // The database returns them in any order, and a batch is sent in the order of its task.
     let mut found: BTreeMap<NotificationId, Notification> = rows
         .iter()

@@ -6,7 +6,7 @@ use domain::{Channel, NotificationId, NotificationStatus, ServiceId, Timestamp};
 
 use crate::{
     Error, Tx,
-    db::{Arg, Row, args, parameters},
+    db::{Arg, ColumnType, Row, args, parameters},
     stored_bytes::{self, Stored},
 };
 
@@ -124,6 +124,16 @@ fn parse_final(row: &Row, status: NotificationStatus, at: Timestamp) -> Result<F
     })
 }
 
+/// Types of the columns in which a status update is passed.
+const UPDATE_COLUMNS: [ColumnType; 6] = [
+    ColumnType::Id,
+    ColumnType::Time,
+    ColumnType::Text,
+    ColumnType::Text,
+    ColumnType::Int,
+    ColumnType::Text,
+];
+
 fn same_status_statement(
     tx: &Tx,
     next: NotificationStatus,
@@ -141,18 +151,17 @@ fn same_status_statement(
         updates.iter().map(|update| update.id),
         &mut args,
     );
-    let mut values = Vec::with_capacity(updates.len());
-    for update in updates {
-        values.push(format!("({})", parameters(args.len() + 1, 6)));
-        args.extend(args![
-            update.id,
-            update.sent_at,
-            update.sent_by.as_deref(),
-            update.reference.as_deref(),
-            update.billable_units,
-            update.problem.as_deref(),
-        ]);
-    }
+    let rows = updates.iter().map(|update| {
+        [
+            update.id.into(),
+            update.sent_at.into(),
+            update.sent_by.as_deref().into(),
+            update.reference.as_deref().into(),
+            update.billable_units.into(),
+            update.problem.as_deref().into(),
+        ]
+    });
+    let learnt = tx.kind().rows(UPDATE_COLUMNS, rows, &mut args);
     let condition = match next {
         // A provider recorded in `sent_by` may have the notification already, and a print run that has claimed a letter will
         // hand it over.
@@ -170,15 +179,14 @@ fn same_status_statement(
     };
     let sql = format!(
         // A receipt knows nothing of the sending, and must not clear it.
-        "WITH learnt (id, sent_at, sent_by, reference, billable_units, problem) AS (VALUES {}) \
+        "WITH learnt (id, sent_at, sent_by, reference, billable_units, problem) AS ({learnt}) \
          UPDATE notifications SET status = $1, updated_at = $2, {waits} \
          sent_at = COALESCE(learnt.sent_at, notifications.sent_at), \
          sent_by = COALESCE(learnt.sent_by, notifications.sent_by), \
          reference = COALESCE(learnt.reference, notifications.reference), \
          billable_units = COALESCE(learnt.billable_units, notifications.billable_units), \
          problem = learnt.problem \
-         FROM learnt WHERE notifications.id = learnt.id AND notifications.status IN ({allowed}){pruned} {condition}",
-        values.join(", ")
+         FROM learnt WHERE notifications.id = learnt.id AND notifications.status IN ({allowed}){pruned} {condition}"
     );
     (sql, args)
 }

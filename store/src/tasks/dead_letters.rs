@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{NewTask, complete};
 use crate::{
     Error, Session, Tx,
-    db::{Arg, Row, args, parameters},
+    db::{ColumnType, Row, args, parameters},
 };
 
 /// Columns that a task keeps on its way to the dead letters and back.
@@ -107,12 +107,15 @@ pub async fn filter_dead_letters(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT id FROM dead_letters WHERE id IN ({})",
-        parameters(1, ids.len())
-    );
+    let mut args = Vec::new();
+    let chosen = session
+        .kind()
+        .one_of("id", ColumnType::Id, ids.iter().copied(), &mut args);
     session
-        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
+        .fetch_all(
+            format!("SELECT id FROM dead_letters WHERE {chosen}"),
+            args,
+        )
         .await?
         .iter()
         .map(|row| row.get("id"))

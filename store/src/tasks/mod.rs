@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Table, args, columns, parameters},
+    db::{ColumnType, Table, args, columns},
 };
 
 pub use claim::{Claimed, Lease, LeasedTask, claim};
@@ -27,7 +27,7 @@ pub use dead_letters::{
     DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
     insert_dead_letter, list_dead_letters, replay,
 };
-pub use ready::{KnownService, list_oldest_ready, list_ready_services, list_unknown_services};
+pub use ready::{KnownService, list_lanes, list_oldest_ready, list_ready_services, list_unknown_services};
 pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject, list_named_between};
 
 /// Task to insert into the queue.
@@ -55,8 +55,8 @@ pub struct NewTask {
     pub created_at: Timestamp,
 }
 
-/// Binary logarithm of the most tasks that one statement completes.
-const MAX_COMPLETED_LOG2: u32 = 7;
+/// Most tasks that one statement completes.
+const MAX_COMPLETED: usize = 128;
 
 static TABLE: Table<NewTask> = Table::new(
     "tasks",
@@ -170,21 +170,14 @@ pub async fn complete_many(
     tasks: &[(TaskId, Uuid)],
 ) -> Result<BTreeSet<TaskId>, Error> {
     let mut completed = BTreeSet::new();
-    let mut rest = tasks;
-    while !rest.is_empty() {
-        // Powers of two, so that few statements need preparing.
-        let count = 1 << rest.len().ilog2().min(MAX_COMPLETED_LOG2);
-        let some;
-        (some, rest) = rest.split_at(count);
-        let values: Vec<String> = (0..some.len())
-            .map(|index| format!("({})", parameters(2 * index + 1, 2)))
-            .collect();
-        let sql = format!(
-            "DELETE FROM tasks WHERE (id, lease) IN (VALUES {}) RETURNING id",
-            values.join(", ")
-        );
-        let args = some.iter().flat_map(|(id, lease)| args![*id, *lease]);
-        for row in tx.fetch_all(sql, args.collect()).await? {
+    for some in tasks.chunks(MAX_COMPLETED) {
+        let mut args = Vec::new();
+        let pairs = some.iter().map(|(id, lease)| [(*id).into(), (*lease).into()]);
+        let rows = tx
+            .kind()
+            .rows([ColumnType::Id, ColumnType::Id], pairs, &mut args);
+        let sql = format!("DELETE FROM tasks WHERE (id, lease) IN ({rows}) RETURNING id");
+        for row in tx.fetch_all(sql, args).await? {
             completed.insert(row.get("id")?);
         }
     }

@@ -28,8 +28,23 @@ impl KnownService {
     }
 }
 
+/// Returns the lanes of a pool that have a task, ready or not. Most lanes of most pools have none.
+pub async fn list_lanes(session: &mut Session, pool: &str) -> Result<Vec<Lane>, Error> {
+    let lanes: Vec<String> = Lane::ALL
+        .iter()
+        .map(|lane| {
+            format!(
+                "SELECT '{lane}' AS lane WHERE EXISTS (SELECT 1 FROM tasks WHERE pool = $1 AND lane = '{lane}')"
+            )
+        })
+        .collect();
+    let sql = lanes.join(" UNION ALL ");
+    let rows = session.fetch_all(sql, args![pool]).await?;
+    rows.iter().map(|row| row.parse("tasks", "lane")).collect()
+}
+
 /// Returns up to `count` services that have a task ready in this pool and lane, in the order of their ids from
-/// `from` on. Each step of the walk is one index look-up, however many tasks a service has.
+/// `from` on and then from the lowest. Each step of the walk is one index look-up, however many tasks a service has.
 pub async fn list_ready_services(
     session: &mut Session,
     pool: &str,
@@ -47,9 +62,20 @@ pub async fn list_ready_services(
                UNION ALL \
                SELECT (SELECT t.service_id FROM tasks t WHERE t.pool = $1 AND t.lane = $2 \
                        AND t.service_id > turn.service_id ORDER BY t.service_id LIMIT 1) \
-               FROM turn WHERE turn.service_id IS NOT NULL) \
+               FROM turn WHERE turn.service_id IS NOT NULL), \
+             rest (service_id) AS ( \
+               SELECT * FROM (SELECT service_id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id < $3 \
+                              ORDER BY service_id LIMIT 1) AS first \
+               UNION ALL \
+               SELECT (SELECT t.service_id FROM tasks t WHERE t.pool = $1 AND t.lane = $2 \
+                       AND t.service_id > rest.service_id AND t.service_id < $3 ORDER BY t.service_id LIMIT 1) \
+               FROM rest WHERE rest.service_id IS NOT NULL) \
              SELECT turn.service_id AS service_id FROM turn WHERE turn.service_id IS NOT NULL AND EXISTS \
                (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = turn.service_id \
+                AND t.ready_at <= $4) \
+             UNION ALL \
+             SELECT rest.service_id AS service_id FROM rest WHERE rest.service_id IS NOT NULL AND EXISTS \
+               (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = rest.service_id \
                 AND t.ready_at <= $4) LIMIT $5",
             args![pool, lane, from, now, count],
         )
