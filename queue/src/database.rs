@@ -15,7 +15,6 @@ use store::{
     Session, Store, Tx,
     tasks::{self, Claimed, KnownService, Lease, LeasedTask},
 };
-use uuid::Uuid;
 
 use crate::{ClaimLimits, SourceError, TaskSource, lanes, poison::log_crashed, turns::Turns};
 
@@ -88,32 +87,49 @@ impl DatabaseSource {
     /// once.
     async fn ready_services(
         &self,
+        session: &mut Session,
         pool: &str,
         lane: Lane,
         count: u32,
     ) -> Result<Vec<KnownService>, SourceError> {
         let begun = self.clock.now();
-        // A read before the write: on SQLite an idle worker must not take the single writer's lock only to look.
-        let mut session = self.store.read().await?;
         if !self.with_turns(pool, lane, |turns| turns.is_sweep_due(begun)) {
-            return self
-                .ready_known_services(&mut session, pool, lane, count)
-                .await;
+            return self.ready_known_services(session, pool, lane, count).await;
         }
-        let services = self.sweep(&mut session, pool, lane, count).await?;
+        let services = self.sweep(session, pool, lane, count).await?;
+        self.note_sweep(pool, lane, &services, begun);
+        let services = services.into_iter();
+        Ok(services.map(KnownService::from_the_beginning).collect())
+    }
+
+    /// Returns the lanes worth looking at: one statement in place of one for each lane.
+    async fn lanes_with_tasks(&self, pool: &str) -> Result<Vec<Lane>, SourceError> {
+        let now = self.clock.now();
+        let is_sweep_due = |lane: &Lane| self.with_turns(pool, *lane, |turns| turns.is_sweep_due(now));
+        // This look begins at the beginning of the index, as a sweep does: where one is expensive, so is the other.
+        if !Lane::ALL.iter().all(is_sweep_due) {
+            return Ok(Lane::ALL.to_vec());
+        }
+        let mut session = self.store.read().await?;
+        let lanes = tasks::list_lanes(&mut session, pool).await?;
+        let empty = Lane::ALL.iter().filter(|lane| !lanes.contains(lane));
+        empty.for_each(|lane| self.note_sweep(pool, *lane, &[], now));
+        Ok(lanes)
+    }
+
+    /// Notes what a sweep that began at `begun` has found, and how long it took.
+    fn note_sweep(&self, pool: &str, lane: Lane, services: &[ServiceId], begun: Timestamp) {
         // SQLite keeps no old entries: a slow sweep there is a slow disk.
         let took = match self.store.kind() {
             store::Kind::Sqlite => Duration::ZERO,
             store::Kind::Postgres => self.clock.now().since(begun),
         };
         self.with_turns(pool, lane, |turns| {
-            turns.swept(&services, begun, took);
+            turns.swept(services, begun, took);
             if self.has_rare_sweeps {
                 turns.postpone_sweep(begun, Duration::from_mins(1));
             }
         });
-        let services = services.into_iter();
-        Ok(services.map(KnownService::from_the_beginning).collect())
     }
 
     /// Looks through all tasks of the lane.
@@ -124,17 +140,9 @@ impl DatabaseSource {
         lane: Lane,
         count: u32,
     ) -> Result<Vec<ServiceId>, SourceError> {
-        let (lowest, now) = (ServiceId::from(Uuid::nil()), self.clock.now());
+        let now = self.clock.now();
         let first = self.with_turns(pool, lane, |turns| turns.next());
-        let mut services =
-            tasks::list_ready_services(session, pool, lane, first, now, count).await?;
-        let missing = count.saturating_sub(length(&services));
-        if missing > 0 && first != lowest {
-            let from_start =
-                tasks::list_ready_services(session, pool, lane, lowest, now, missing).await?;
-            services.extend(from_start.into_iter().filter(|service| *service < first));
-        }
-        Ok(services)
+        Ok(tasks::list_ready_services(session, pool, lane, first, now, count).await?)
     }
 
     /// Looks only at the known services, from where their tasks begin, and for new ones.
@@ -169,7 +177,12 @@ impl DatabaseSource {
         wanted: u32,
         request: &mut ClaimRequest<'_>,
     ) -> Result<(), SourceError> {
-        let services = self.ready_services(request.pool, lane, wanted).await?;
+        // A read before the write: on SQLite an idle worker must not take the single writer's lock only to look.
+        let mut session = self.store.read().await?;
+        let services = self
+            .ready_services(&mut session, request.pool, lane, wanted)
+            .await?;
+        drop(session);
         if services.is_empty() {
             return Ok(());
         }
@@ -244,7 +257,11 @@ impl TaskSource for DatabaseSource {
             claimed: Vec::new(),
         };
         let round = self.round.fetch_add(1, Ordering::Relaxed);
+        let with_tasks = self.lanes_with_tasks(pool).await?;
         for lane in lanes::order(round) {
+            if !with_tasks.contains(&lane) {
+                continue;
+            }
             let left = count.saturating_sub(length(&request.claimed));
             let wanted = left.min(limits.lanes.get(&lane).copied().unwrap_or(0));
             if wanted > 0 {
