@@ -132,7 +132,7 @@ impl App {
         let receipts = receipts::ReceiptState::start(&infrastructure);
         let callbacks =
             callbacks::CallbackState::start(&infrastructure, settings.callback_pause_after);
-        let send = send::SendState::new(&providers, &infrastructure.clock);
+        let send = send::SendState::start(&providers, &infrastructure);
         let Infrastructure {
             store,
             clock,

@@ -105,7 +105,8 @@ impl DatabaseSource {
     /// Returns the lanes worth looking at: one statement in place of one for each lane.
     async fn lanes_with_tasks(&self, pool: &str) -> Result<Vec<Lane>, SourceError> {
         let now = self.clock.now();
-        let is_sweep_due = |lane: &Lane| self.with_turns(pool, *lane, |turns| turns.is_sweep_due(now));
+        let is_sweep_due =
+            |lane: &Lane| self.with_turns(pool, *lane, |turns| turns.is_sweep_due(now));
         // This look begins at the beginning of the index, as a sweep does: where one is expensive, so is the other.
         if !Lane::ALL.iter().all(is_sweep_due) {
             return Ok(Lane::ALL.to_vec());

@@ -79,10 +79,20 @@ pub(crate) async fn apply_updates(
     updates: &[StatusUpdate],
     now: Timestamp,
 ) -> Result<Applied, store::Error> {
+    apply_in_commit(app.random(), tx, updates, now).await
+}
+
+/// Does the same as [`apply_updates`] for a group commit, which has no handle to the platform.
+pub(crate) async fn apply_in_commit(
+    random: &dyn RandomSource,
+    tx: &mut Tx,
+    updates: &[StatusUpdate],
+    now: Timestamp,
+) -> Result<Applied, store::Error> {
     let applied = store::notifications::apply(tx, updates, now).await?;
     Ok(Applied {
         count: applied.count,
-        pools: enqueue_finals(app, tx, &applied.finals, now).await?,
+        pools: enqueue_statuses(random, tx, &applied.finals, now).await?,
     })
 }
 
@@ -90,6 +100,15 @@ pub(crate) async fn apply_updates(
 /// the pools to wake.
 pub(crate) async fn enqueue_finals(
     app: &App,
+    tx: &mut Tx,
+    finals: &[FinalStatus],
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    enqueue_statuses(app.random(), tx, finals, now).await
+}
+
+async fn enqueue_statuses(
+    random: &dyn RandomSource,
     tx: &mut Tx,
     finals: &[FinalStatus],
     now: Timestamp,
@@ -110,9 +129,9 @@ pub(crate) async fn enqueue_finals(
         events.entry(change.service_id).or_default().push(event);
     }
     let kind = CallbackKind::DeliveryStatus;
-    let pools = enqueue(app, tx, kind, events, now).await?;
+    let pools = enqueue(random, tx, kind, events, now).await?;
     // Behind a switch of the service (`docs/spec/letters.md` §1).
-    let of_letters = enqueue_where(app, tx, kind, of_letters, now, |one| one.letters).await?;
+    let of_letters = enqueue_where(random, tx, kind, of_letters, now, |one| one.letters).await?;
     Ok(if pools.is_empty() { of_letters } else { pools })
 }
 
@@ -126,7 +145,7 @@ pub(crate) async fn enqueue_inbound_sms(
 ) -> Result<&'static [&'static str], store::Error> {
     let event = CallbackEvent::about(text.as_uuid());
     let events = [(service, vec![event])].into();
-    enqueue(app, tx, CallbackKind::InboundSms, events, now).await
+    enqueue(app.random(), tx, CallbackKind::InboundSms, events, now).await
 }
 
 /// Enqueues the callbacks that tell of complaints, each with its service, to those that want to be told. Returns the pools to
@@ -142,7 +161,7 @@ pub(crate) async fn enqueue_complaints(
         let event = CallbackEvent::about(*id);
         events.entry(*service).or_default().push(event);
     }
-    enqueue(app, tx, CallbackKind::Complaint, events, now).await
+    enqueue(app.random(), tx, CallbackKind::Complaint, events, now).await
 }
 
 /// Enqueues the callback about a request to be sent no more, if the service has set one. Returns the pools to wake.
@@ -155,7 +174,7 @@ pub(crate) async fn enqueue_unsubscribe_request(
 ) -> Result<&'static [&'static str], store::Error> {
     let event = CallbackEvent::about(request.as_uuid());
     let events = [(service, vec![event])].into();
-    enqueue(app, tx, CallbackKind::UnsubscribeRequest, events, now).await
+    enqueue(app.random(), tx, CallbackKind::UnsubscribeRequest, events, now).await
 }
 
 /// Enqueues the callbacks that tell of letters that the post has returned, to the services that want to be told. Returns
@@ -171,24 +190,24 @@ pub(crate) async fn enqueue_returned_letters(
         let event = CallbackEvent::about(letter.as_uuid());
         events.entry(service).or_default().push(event);
     }
-    enqueue(app, tx, CallbackKind::ReturnedLetter, events, now).await
+    enqueue(app.random(), tx, CallbackKind::ReturnedLetter, events, now).await
 }
 
 /// What each service is told.
 type EventsByService = BTreeMap<ServiceId, Vec<CallbackEvent>>;
 
 async fn enqueue(
-    app: &App,
+    random: &dyn RandomSource,
     tx: &mut Tx,
     kind: CallbackKind,
     events: EventsByService,
     now: Timestamp,
 ) -> Result<&'static [&'static str], store::Error> {
-    enqueue_where(app, tx, kind, events, now, |_| true).await
+    enqueue_where(random, tx, kind, events, now, |_| true).await
 }
 
 async fn enqueue_where(
-    app: &App,
+    random: &dyn RandomSource,
     tx: &mut Tx,
     kind: CallbackKind,
     events: EventsByService,
@@ -205,7 +224,7 @@ async fn enqueue_where(
         .flat_map(|endpoint| {
             let events = events.get(&endpoint.service_id);
             let events = events.map_or(&[][..], Vec::as_slice);
-            tasks_of(app, kind, endpoint, events, now)
+            tasks_of(random, kind, endpoint, events, now)
         })
         .collect();
     if tasks.is_empty() {
@@ -216,14 +235,14 @@ async fn enqueue_where(
 }
 
 fn tasks_of(
-    app: &App,
+    random: &dyn RandomSource,
     kind: CallbackKind,
     endpoint: &SealedEndpoint,
     events: &[CallbackEvent],
     now: Timestamp,
 ) -> Vec<NewTask> {
     let task = |some: &[CallbackEvent]| {
-        let id = TaskId::generate(now, app.random());
+        let id = TaskId::generate(now, random);
         let callbacks = to(kind, endpoint, some.to_vec());
         tasks::send_callbacks(id, endpoint.service_id, kind, &callbacks, now)
     };

@@ -167,7 +167,7 @@ async fn enqueue_again(
     for kind in CallbackKind::ALL.iter().copied() {
         let of_kind: Vec<&Attempt> = page.iter().filter(|one| one.kind == kind).collect();
         let events: Vec<CallbackEvent> = of_kind.iter().filter_map(|one| event_of(one)).collect();
-        super::enqueue(app, tx, kind, [(service, events)].into(), now).await?;
+        super::enqueue(app.random(), tx, kind, [(service, events)].into(), now).await?;
         let ids: Vec<CallbackAttemptId> = of_kind.iter().map(|one| one.id).collect();
         attempts::set_replayed(tx, service, &ids, now).await?;
     }

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use store::{
 };
 use tracing::info;
 
+use super::send_writer::{Beginning, SendWrite, SendWriteError};
 use crate::App;
 
 /// How long a text message that a provider may have waits for a receipt before it is sent again.
@@ -103,18 +104,17 @@ impl BatchAttempts {
         channel: Channel,
         ids: &[NotificationId],
         now: Timestamp,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<bool, SendWriteError> {
         let (new, unfinished) = self.plan(app, channel, ids, now);
-        let mut tx = app.write().await?;
-        store::attempts::complete(&mut tx, &unfinished).await?;
-        let inserted = store::attempts::insert(&mut tx, &new).await?;
-        if inserted < new.len() as u64 {
-            tx.roll_back().await?;
-            return Ok(false);
+        let beginning = Arc::new(Beginning { new, unfinished });
+        let begun = app.send.writer.commit(SendWrite::Begin(beginning.clone()));
+        match begun.await {
+            Ok(()) => {}
+            Err(SendWriteError::BegunElsewhere) => return Ok(false),
+            Err(error) => return Err(error),
         }
-        tx.commit().await?;
         let mut state = self.lock();
-        for attempt in new {
+        for attempt in &beginning.new {
             state.open.remove(&attempt.notification);
             state.last.insert(attempt.notification, attempt.number);
             let begun = Begun {

@@ -1,7 +1,10 @@
 //! Balancing the providers of a channel (`docs/spec/workers.md` §8): ten points away from one that fails or is slow, and back
 //! to the middle when nothing has happened for a while. What one loses, every other active provider gains in proportion.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::{AttemptOutcome, Channel, Timestamp};
 use queue::TaskOutcome;
@@ -44,15 +47,15 @@ const ALARM_RUNS: i64 = 10;
 /// Channels whose messages several providers can send.
 const BALANCED: [Channel; 2] = [Channel::Email, Channel::Sms];
 
-/// Counts the errors among these attempts, in the transaction that records them. Returns the providers that had some.
-pub(super) async fn count_errors(
+/// Counts the errors among these attempts, in the transaction that records them.
+pub(super) async fn count_errors<'a>(
     tx: &mut Tx,
     channel: Channel,
-    ends: &[AttemptEnd],
+    ends: impl Iterator<Item = &'a AttemptEnd>,
     now: Timestamp,
-) -> Result<Vec<String>, store::Error> {
+) -> Result<(), store::Error> {
     let mut errors: BTreeMap<&str, i64> = BTreeMap::new();
-    for end in ends.iter().filter(|end| is_error(end.outcome)) {
+    for end in ends.filter(|end| is_error(end.outcome)) {
         if let Some(provider) = &end.provider {
             *errors.entry(provider).or_default() += 1;
         }
@@ -66,7 +69,13 @@ pub(super) async fn count_errors(
         };
         provider_counters::add(tx, counter, error_period(now), *count).await?;
     }
-    Ok(errors.into_keys().map(str::to_owned).collect())
+    Ok(())
+}
+
+/// Returns the providers that had errors among these attempts.
+pub(super) fn failing_providers(ends: &[AttemptEnd]) -> BTreeSet<&str> {
+    let errors = ends.iter().filter(|end| is_error(end.outcome));
+    errors.filter_map(|end| end.provider.as_deref()).collect()
 }
 
 /// Returns whether an outcome is an error of the provider. One that refuses a message or a recipient has done its work.
@@ -83,12 +92,12 @@ const fn error_period(now: Timestamp) -> i64 {
 
 /// Reduces those of these providers that have had too many errors in the last minute. A failure to do so is logged: the
 /// next error tries again.
-pub(super) async fn reduce_failing(app: &App, channel: Channel, providers: Vec<String>) {
+pub(super) async fn reduce_failing(app: &App, channel: Channel, providers: BTreeSet<&str>) {
     if !BALANCED.contains(&channel) {
         return;
     }
     for provider in providers {
-        if let Err(fault) = reduce_if_failing(app, channel, &provider).await {
+        if let Err(fault) = reduce_if_failing(app, channel, provider).await {
             warn!(
                 error = &fault as &dyn std::error::Error,
                 "cannot reduce the {channel} provider {provider} after errors"

@@ -28,15 +28,17 @@ mod quota;
 mod rate_limit;
 mod recording;
 mod remaining;
+mod send_writer;
 mod sms;
 mod unrecorded;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{Channel, Clock, NotificationId, NotificationStatus, TaskId, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, ServiceId, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome, catch_panic};
 use store::{
     notifications::{Notification, StatusUpdate},
+    send_checks::{self, SendChecks},
     tasks::SUSPECT_AFTER,
 };
 use tracing::warn;
@@ -50,11 +52,14 @@ use poison::FailedPhase;
 use provider_rows::ProviderRows;
 use provider_selection::{Configured, Providers};
 use provider_slots::ProviderSlots;
+use send_writer::{SendWriteError, SendWriter};
 
 use crate::{
     App, Tenant,
     cache::tenants,
-    callbacks, suppression,
+    callbacks,
+    group_commit::{GroupCommit, Infrastructure},
+    suppression,
     tasks::{self, Delivery, Step},
 };
 
@@ -63,6 +68,7 @@ use crate::{
 pub(crate) struct SendState {
     in_flight: InFlightNotifications,
     unrecorded: unrecorded::UnrecordedOutcomes,
+    writer: GroupCommit<SendWriter>,
     provider_rows: ProviderRows,
     quotas: quota::Quotas,
     email: ProviderSlots,
@@ -71,7 +77,9 @@ pub(crate) struct SendState {
 }
 
 impl SendState {
-    pub(crate) fn new(providers: &Providers, clock: &Arc<dyn Clock>) -> Self {
+    /// Starts the group commit of attempts and results.
+    pub(crate) fn start(providers: &Providers, infrastructure: &Infrastructure) -> Self {
+        let clock = &infrastructure.clock;
         let slots = |channel, max_concurrency: usize| {
             let configured = providers.configured(channel).into_iter();
             let limited = configured.map(|one| Configured {
@@ -83,6 +91,7 @@ impl SendState {
         Self {
             in_flight: InFlightNotifications::default(),
             unrecorded: unrecorded::UnrecordedOutcomes::default(),
+            writer: SendWriter::start(infrastructure),
             provider_rows: ProviderRows::default(),
             quotas: quota::Quotas::default(),
             email: slots(Channel::Email, usize::MAX),
@@ -141,7 +150,10 @@ async fn try_send_batch(
     }
     // Claimed before they are read: what another worker has sent in between is no longer `created` when it is read.
     let (claim, elsewhere) = app.send.in_flight.claim(ids);
-    let waiting = match catch_panic(list_unsent(app, channel, &claim.ids())).await {
+    let service = task.leased().service_id;
+    let claimed = claim.ids();
+    let unsent = list_unsent(app, service, channel, &claimed);
+    let (waiting, checks) = match catch_panic(unsent).await {
         Some(Ok(waiting)) => waiting,
         Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault.into()),
         Some(Err(fault)) => {
@@ -152,21 +164,28 @@ async fn try_send_batch(
     if waiting.is_empty() && elsewhere.is_empty() {
         return Ok(BatchEnd::Finished);
     }
-    let tenant = tenants::find(app, task.leased().service_id)
+    let tenant = tenants::find(app, service)
         .await?
         .ok_or(SendBatchError::NoService)?;
     if !tenant.service.active {
         fail_all(app, task, step, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
-    let service = tenant.service.id;
-    let suppressed = suppression::find_suppressed(app, service, channel, &waiting).await?;
+    let suppressed = if checks.has_suppressions {
+        suppression::find_suppressed(app, service, channel, &waiting).await?
+    } else {
+        BTreeMap::new()
+    };
     provider_rows::refresh(app).await?;
     if step.calls_provider() {
         quota::reserve(app, channel, waiting.len()).await?;
     }
-    let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
-    let earlier = store::attempts::list_of(&mut app.read().await?, &ids).await?;
+    let earlier = if checks.has_attempts {
+        let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
+        store::attempts::list_of(&mut app.read().await?, &ids).await?
+    } else {
+        Vec::new()
+    };
     let attempts = BatchAttempts::new(earlier);
     // Only a text message costs its recipient's patience twice, and only for texts do receipts come within minutes.
     let awaited = match channel {
@@ -229,11 +248,13 @@ fn single_tasks(app: &App, task: &TaskContext, step: Step, delivery: &Delivery) 
     delivery.ids.iter().map(single).collect()
 }
 
+/// Returns those of these notifications of a service that are still to be sent, and what there is to look up about them.
 async fn list_unsent(
     app: &App,
+    service: ServiceId,
     channel: Channel,
     ids: &[NotificationId],
-) -> Result<Vec<Notification>, store::Error> {
+) -> Result<(Vec<Notification>, SendChecks), store::Error> {
     let mut session = app.read().await?;
     let mut waiting = match channel {
         Channel::Letter => store::notifications::list_created_letters(&mut session, ids).await?,
@@ -241,9 +262,14 @@ async fn list_unsent(
             store::notifications::list_created(&mut session, ids).await?
         }
     };
-    let poisoned = poison::list_poisoned(&mut session, waiting.iter().map(|one| one.id)).await?;
-    waiting.retain(|notification| !poisoned.contains(&notification.id));
-    Ok(waiting)
+    let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
+    let letters: Vec<TaskId> = ids.iter().copied().map(tasks::redelivery_task_id).collect();
+    let checks = send_checks::find(&mut session, service, channel, &ids, &letters).await?;
+    if checks.has_dead_letters {
+        let poisoned = poison::list_poisoned(&mut session, ids).await?;
+        waiting.retain(|notification| !poisoned.contains(&notification.id));
+    }
+    Ok((waiting, checks))
 }
 
 /// Gives each notification of a batch a task of its own, because one of them cannot be read and it is not known which. In
@@ -284,6 +310,8 @@ async fn split_batch(
 enum SendBatchError {
     #[error("the store failed")]
     Store(#[from] store::Error),
+    #[error("what was sent could not be recorded")]
+    Write(#[from] SendWriteError),
     #[error("the store failed")]
     Cached(#[from] Arc<store::Error>),
     #[error("there is no such service any more")]

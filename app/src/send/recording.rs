@@ -1,10 +1,9 @@
 //! Recording the results of a batch: as they come, and the last ones together with the end of its task.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::{NotificationId, TaskId};
-use queue::{Enqueue as _, NewTask};
-use store::Tx;
+use domain::NotificationId;
+use queue::NewTask;
 use tokio::{sync::mpsc, time};
 use tracing::warn;
 
@@ -14,8 +13,9 @@ use super::{
     pending_writes::PendingWrites,
     poison,
     remaining::Remaining,
+    send_writer::{Handover, Recording, SendWrite, SendWriteError},
 };
-use crate::{callbacks, receipts, tasks};
+use crate::tasks;
 
 /// Pauses before a commit of results is tried again. Together they are shorter than a lease.
 const COMMIT_PAUSES: [Duration; 4] = [
@@ -24,13 +24,6 @@ const COMMIT_PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
-
-/// Tasks that continue a batch, or a part of it.
-struct Handover {
-    tasks: Vec<NewTask>,
-    /// The payload of the batch's task, which keeps the rest. Without it, the task is completed.
-    keeps: Option<String>,
-}
 
 impl Batch<'_> {
     /// Commits results as they come; the last ones together with the end of the task and the tasks that continue.
@@ -79,7 +72,7 @@ impl Batch<'_> {
         writes: PendingWrites,
         rest: &mut Remaining,
         kept: &mut BTreeSet<NotificationId>,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), SendWriteError> {
         rest.log();
         let tasks = self.continuing_tasks(rest);
         let gone = rest.ids();
@@ -138,17 +131,30 @@ impl Batch<'_> {
         }
     }
 
-    /// Commits results. A commit that fails is tried again while the lease holds and the database may recover. Returns
-    /// false if something was to be handed over and the lease was lost.
+    /// Commits results, in a transaction with those of other batches. A commit that fails is tried again while the lease holds
+    /// and the database may recover: repeating one that was applied although it seemed to fail is harmless, because statuses
+    /// change by compare-and-set, and a task that is completed is not completed, nor continued, a second time. Returns false
+    /// if something was to be handed over and the lease was lost.
     async fn commit(
         &self,
         writes: PendingWrites,
         handover: Option<Handover>,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<bool, SendWriteError> {
+        let leased = self.task.leased();
+        let recording = Arc::new(Recording {
+            task: leased.id,
+            lease: leased.lease,
+            service: leased.service_id,
+            channel: self.channel,
+            writes,
+            handover,
+        });
         let mut pauses = COMMIT_PAUSES.iter();
-        let (is_held, failing) = loop {
-            let error = match self.try_commit(&writes, handover.as_ref()).await {
-                Ok(committed) => break committed,
+        let is_held = loop {
+            let write = SendWrite::Record(recording.clone());
+            let error = match self.app.send.writer.commit(write).await {
+                Ok(()) => break true,
+                Err(SendWriteError::LeaseLost) => break false,
                 Err(error) => error,
             };
             let holds_lease = self.task.holds_lease(self.app.clock.now());
@@ -164,67 +170,13 @@ impl Batch<'_> {
             );
             time::sleep(*pause).await;
         };
+        let writes = &recording.writes;
         self.app.send.unrecorded.remove(&writes.outcomes);
         let took = self.app.clock.now().since(self.started);
         writes.log_and_count(self.task, self.step, took);
+        let failing = balance::failing_providers(&writes.attempts);
         balance::reduce_failing(self.app, self.channel, failing).await;
         Ok(is_held)
-    }
-
-    /// Commits once, and returns the providers that had errors. Repeating a commit that was applied although it seemed to fail is harmless: statuses change by
-    /// compare-and-set, and a task that is completed is not completed, nor continued, a second time.
-    async fn try_commit(
-        &self,
-        writes: &PendingWrites,
-        handover: Option<&Handover>,
-    ) -> Result<(bool, Vec<String>), store::Error> {
-        let mut tx = self.app.write().await?;
-        let mut pools = self.write(&mut tx, writes).await?;
-        let mut is_held = true;
-        if let Some(Handover { tasks, keeps }) = handover {
-            is_held = match keeps {
-                Some(payload) => self.task.replace_payload(&mut tx, payload).await?,
-                None => self.task.complete(&mut tx).await?,
-            };
-            // If the lease was lost, the other worker continues the batch, and these tasks would repeat its work.
-            if is_held {
-                pools.extend(tasks.iter().map(|task| task.pool));
-                tx.enqueue(tasks.clone()).await?;
-            }
-        }
-        // Last, because processes wait for each other at these few rows.
-        let now = self.app.clock.now();
-        let failing = balance::count_errors(&mut tx, self.channel, &writes.attempts, now).await?;
-        self.app.commit_and_notify(tx, &pools).await?;
-        Ok((is_held, failing))
-    }
-
-    /// Writes results with the tasks that they make necessary, and returns the pools of these tasks.
-    async fn write(
-        &self,
-        tx: &mut Tx,
-        writes: &PendingWrites,
-    ) -> Result<Vec<&'static str>, store::Error> {
-        let now = self.app.clock.now();
-        for poisoned in &writes.poisoned {
-            poisoned.dead_letter(tx, now).await?;
-        }
-        let updates = writes.updates();
-        let applied = callbacks::apply_updates(self.app, tx, &updates, now).await?;
-        store::notifications::set_billable_units(tx, &writes.units).await?;
-        store::attempts::complete(tx, &writes.attempts).await?;
-        store::attempts::delete(tx, &writes.not_called).await?;
-        let mut pools = applied.pools.to_vec();
-        let simulated: Vec<NotificationId> =
-            receipts::awaiting_simulated_receipt(&updates).collect();
-        if simulated.is_empty() {
-            return Ok(pools);
-        }
-        let id = TaskId::generate(now, self.app.random());
-        let task = tasks::simulated_receipts(id, self.tenant.service.id, &simulated, now);
-        pools.push(task.pool);
-        tx.enqueue(vec![task]).await?;
-        Ok(pools)
     }
 
     async fn end(
@@ -245,6 +197,8 @@ impl Batch<'_> {
         // A worker that claims the next task before this one has ended would find them in flight here.
         self.held.claim.release(&rest.ids());
         self.commit(writes, Some(handover)).await?;
+        // Also if the lease was lost: then the worker that has the task now ends it.
+        self.task.set_completed();
         Ok(BatchEnd::Finished)
     }
 }

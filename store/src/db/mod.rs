@@ -39,9 +39,9 @@ macro_rules! for_every_id {
 mod application_name;
 mod args;
 mod insert;
-mod page;
 mod lease;
 mod lists;
+mod page;
 mod pool;
 mod postgres;
 mod row;

@@ -112,10 +112,7 @@ pub async fn filter_dead_letters(
         .kind()
         .one_of("id", ColumnType::Id, ids.iter().copied(), &mut args);
     session
-        .fetch_all(
-            format!("SELECT id FROM dead_letters WHERE {chosen}"),
-            args,
-        )
+        .fetch_all(format!("SELECT id FROM dead_letters WHERE {chosen}"), args)
         .await?
         .iter()
         .map(|row| row.get("id"))

@@ -27,7 +27,9 @@ pub use dead_letters::{
     DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
     insert_dead_letter, list_dead_letters, replay,
 };
-pub use ready::{KnownService, list_lanes, list_oldest_ready, list_ready_services, list_unknown_services};
+pub use ready::{
+    KnownService, list_lanes, list_oldest_ready, list_ready_services, list_unknown_services,
+};
 pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject, list_named_between};
 
 /// Task to insert into the queue.
@@ -172,7 +174,9 @@ pub async fn complete_many(
     let mut completed = BTreeSet::new();
     for some in tasks.chunks(MAX_COMPLETED) {
         let mut args = Vec::new();
-        let pairs = some.iter().map(|(id, lease)| [(*id).into(), (*lease).into()]);
+        let pairs = some
+            .iter()
+            .map(|(id, lease)| [(*id).into(), (*lease).into()]);
         let rows = tx
             .kind()
             .rows([ColumnType::Id, ColumnType::Id], pairs, &mut args);
