@@ -90,17 +90,8 @@ impl ProviderSlots {
         providers: impl Iterator<Item = Configured<'a>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let providers = providers.map(|one| ProviderState {
-            share: Share::of(&one),
-            concurrency: one.concurrency.max(1),
-            open: HashMap::new(),
-            breaker: Breaker::default(),
-            is_probed: false,
-            rate_limit: one.limits.per_second.map(RateLimit::new),
-            reserved: one.limits.daily_quota.map(|_| 0),
-        });
         let state = State {
-            providers: providers.collect(),
+            providers: providers.map(|one| ProviderState::new(&one)).collect(),
             waiters: Vec::new(),
         };
         Self {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::{Flow, Share, Slot};
 use crate::send::{
     breaker::{Breaker, BreakerState},
-    provider_selection::draw,
+    provider_selection::{Configured, draw},
     rate_limit::RateLimit,
 };
 
@@ -72,6 +72,18 @@ impl State {
 }
 
 impl ProviderState {
+    pub(super) fn new(configured: &Configured<'_>) -> Self {
+        Self {
+            share: Share::of(configured),
+            concurrency: configured.concurrency.max(1),
+            open: HashMap::new(),
+            breaker: Breaker::default(),
+            is_probed: false,
+            rate_limit: configured.limits.per_second.map(RateLimit::new),
+            reserved: configured.limits.daily_quota.map(|_| 0),
+        }
+    }
+
     pub(super) fn has_room_for(&self, service: ServiceId, now: Timestamp) -> bool {
         let all: usize = self.open.values().sum();
         // The last slot is for another service, unless there is only one.
