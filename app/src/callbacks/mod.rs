@@ -174,7 +174,14 @@ pub(crate) async fn enqueue_unsubscribe_request(
 ) -> Result<&'static [&'static str], store::Error> {
     let event = CallbackEvent::about(request.as_uuid());
     let events = [(service, vec![event])].into();
-    enqueue(app.random(), tx, CallbackKind::UnsubscribeRequest, events, now).await
+    enqueue(
+        app.random(),
+        tx,
+        CallbackKind::UnsubscribeRequest,
+        events,
+        now,
+    )
+    .await
 }
 
 /// Enqueues the callbacks that tell of letters that the post has returned, to the services that want to be told. Returns

@@ -11,7 +11,6 @@ mod state;
 mod tests;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -23,9 +22,8 @@ use tokio::{sync::oneshot, time};
 use state::{ProviderState, State, Waiter};
 
 use super::{
-    breaker::{Breaker, BreakerChange, BreakerState},
+    breaker::{BreakerChange, BreakerState},
     provider_selection::Configured,
-    rate_limit::RateLimit,
 };
 
 /// Messages that share a turn.

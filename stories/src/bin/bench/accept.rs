@@ -42,7 +42,7 @@ pub(crate) async fn measure(
 async fn measure_one(backend: &Backend, load: Load) -> Result<Measured> {
     let fresh = backend.fresh().await?;
     let mut server = Worker::start(&Order::Serve(fresh.location.clone()))?;
-    let endpoint: Endpoint = server.hear().await?;
+    let endpoint: Endpoint = server.receive().await?;
     eprintln!(
         "{} at {} connections: the server is process {}",
         load.channel.as_str(),

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use store::notifications::{Contents, NewNotification, SealedRow, insert_many};
 
 use crate::{
-    children::{Order, have_done},
+    children::{Order, run_child},
     databases::{Backend, DataLocation},
     options::Channel,
-    platform::{Platform, RealClock, RealEntropy, Taker},
+    platform::{BenchProvider, Platform, RealClock, SystemRandom},
     results::per_second,
     sample_data::Person,
 };
@@ -36,7 +36,7 @@ pub(crate) async fn rate(
     of_a_job: bool,
 ) -> Result<f64> {
     let fresh = backend.fresh().await?;
-    let took: Duration = have_done(&Order::Baseline(Task {
+    let took: Duration = run_child(&Order::Baseline(Task {
         location: fresh.location.clone(),
         channel,
         rows,
@@ -50,9 +50,9 @@ pub(crate) async fn rate(
 
 /// Inserts the rows and returns how long it took.
 pub(crate) async fn insert(task: &Task) -> Result<Duration> {
-    let platform = Platform::open(&task.location, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Instant).await?;
     let job = JobOrigin {
-        job: JobId::generate(RealClock.now(), &RealEntropy),
+        job: JobId::generate(RealClock.now(), &SystemRandom),
         service: platform.tenant.service,
         due: RealClock.now(),
     };
@@ -85,7 +85,7 @@ pub(crate) fn row(
     let is_text = channel == Channel::Sms;
     NewNotification {
         id: job.map_or_else(
-            || NotificationId::generate(now, &RealEntropy),
+            || NotificationId::generate(now, &SystemRandom),
             |job| job.row(number),
         ),
         service_id: platform.tenant.service,

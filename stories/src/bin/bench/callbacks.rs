@@ -1,8 +1,6 @@
 //! Callbacks delivered to a local receiver that answers at once. Messages are sent first; then only the workers of callbacks
 //! run.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use app::{manage::callbacks::CallbackChange, tasks::POOLS};
 use domain::{CallbackKind, Clock as _};
@@ -10,16 +8,15 @@ use queue::Pool;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accept::micros_each,
     children::{self, Order, Worker},
     databases::{Backend, DataLocation},
     job::{self, Workers},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
+    platform::{BenchProvider, Platform, RealClock},
     receiver::Receiver,
-    results::{Measured, Results, mib},
+    results::{Measured, Results},
     sample_data,
-    usage::Usage,
+    usage::{Run, Usage},
 };
 
 /// A measurement of callbacks.
@@ -30,13 +27,6 @@ pub(crate) struct Task {
     messages: u32,
 }
 
-/// Outcome of calling the receiver.
-#[derive(Debug, Serialize, Deserialize)]
-struct Called {
-    took: Duration,
-    usage: Usage,
-}
-
 pub(crate) async fn measure(
     options: &Options,
     backend: &Backend,
@@ -44,14 +34,14 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let messages = options.messages;
     let mut receiver = Worker::start(&Order::Receive)?;
-    let Receiver { port } = receiver.hear().await?;
+    let Receiver { port } = receiver.receive().await?;
     let fresh = backend.fresh().await?;
     let mut platform = Worker::start(&Order::Callbacks(Task {
         location: fresh.location.clone(),
         port,
         messages,
     }))?;
-    let called: Called = platform.hear().await?;
+    let run: Run = platform.receive().await?;
     let requests: u64 = receiver.request().await?;
     ensure!(
         requests == u64::from(messages),
@@ -64,23 +54,18 @@ pub(crate) async fn measure(
         database: backend.name(),
         part: "callbacks",
         what: "delivery statuses to a local receiver".to_owned(),
-        peak_mib: Some(mib(called.usage.peak_kib)),
-        processor_micros_per_message: Some(micros_each(
-            called.usage.processor_seconds,
-            u64::from(messages),
-        )),
-        ..Measured::alone(u64::from(messages), called.took)
+        ..Measured::alone(u64::from(messages), run.took).with_usage(&run.usage)
     });
     Ok(())
 }
 
 /// Runs in the child.
 pub(crate) async fn call(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Instant).await?;
     let service = platform.tenant.service;
     let change = CallbackChange {
         url: Some(format!("http://127.0.0.1:{}/told", task.port)),
-        bearer_token: Some("a-token-of-theirs".to_owned()),
+        bearer_token: Some("a-bearer-token".to_owned()),
         ..CallbackChange::default()
     };
     let kind = CallbackKind::DeliveryStatus;
@@ -92,19 +77,15 @@ pub(crate) async fn call(task: &Task) -> Result<()> {
     let others = POOLS.iter().filter(|pool| !is_callback(pool)).cloned();
     let workers = Workers::start(&platform.app, others.collect());
     let id = job::upload(&platform, Channel::Sms, &file).await?;
-    job::keep(&platform.app, service, id).await?;
+    job::wait_until_stored(&platform.app, service, id).await?;
     job::all_sent(&platform.app).await?;
     workers.stop().await?;
 
     let (before, started) = (Usage::mine()?, RealClock.now());
     let callers = POOLS.iter().filter(is_callback).cloned().collect();
     let workers = Workers::start(&platform.app, callers);
-    let took = job::all_handed_over(&platform.app).await?.since(started);
-    let after = Usage::mine()?;
+    let took = job::wait_until_sent(&platform.app).await?.since(started);
+    let usage = Usage::since(&before)?;
     workers.stop().await?;
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
-    children::reply(&Called { took, usage })
+    children::reply(&Run { took, usage })
 }

@@ -99,7 +99,7 @@ impl Worker {
         self.child.id().unwrap_or_default()
     }
 
-    pub(crate) async fn hear<T: DeserializeOwned>(&mut self) -> Result<T> {
+    pub(crate) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T> {
         let line = self
             .output
             .next_line()
@@ -110,7 +110,7 @@ impl Worker {
 
     pub(crate) async fn request<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.input.write_all(b"\n").await?;
-        self.hear().await
+        self.receive().await
     }
 
     /// Closes the input and waits for the process to exit.
@@ -123,9 +123,9 @@ impl Worker {
 }
 
 /// Runs an order that has one reply.
-pub(crate) async fn have_done<T: DeserializeOwned>(order: &Order) -> Result<T> {
+pub(crate) async fn run_child<T: DeserializeOwned>(order: &Order) -> Result<T> {
     let mut worker = Worker::start(order)?;
-    let answer = worker.hear().await?;
+    let answer = worker.receive().await?;
     worker.end().await?;
     Ok(answer)
 }

@@ -24,7 +24,7 @@ use templates::{
 };
 
 use crate::{
-    children::{Order, have_done},
+    children::{Order, run_child},
     options::Channel,
     results::{Compared, Results, mib, per_second},
     sample_data::{self, Person},
@@ -98,7 +98,7 @@ pub(crate) async fn measure(results: &Results) -> Result<()> {
         ("e-mails filled, plain text", Task::PlainEmails, 3_440.0),
         ("e-mails filled, HTML page", Task::HtmlEmails, 1_100.0),
     ] {
-        let went: Went = have_done(&Order::Content(task)).await?;
+        let went: Went = run_child(&Order::Content(task)).await?;
         results.compare(&Compared {
             part: "content",
             what,

@@ -140,7 +140,7 @@ impl Fresh {
 
     /// Does at once what the database does by itself in the hours in which so many messages arrive, so that it is not
     /// measured.
-    pub(crate) async fn settle(&self) -> Result<()> {
+    pub(crate) async fn maintain(&self) -> Result<()> {
         let address = &self.location.database;
         let Some(path) = address.strip_prefix("sqlite:") else {
             administer(address, "VACUUM ANALYZE").await?;

@@ -1,24 +1,21 @@
 //! Measures sending stored messages: to the sink, and to a provider that accepts at once, which leaves the platform's
 //! own work.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use app::tasks::POOLS;
 use domain::{Clock as _, NotificationStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accept::micros_each,
     baseline,
-    children::{Order, have_done},
+    children::{Order, run_child},
     databases::{Backend, DataLocation},
     job::{self, Workers},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
-    results::{Measured, Results, mib},
+    platform::{BenchProvider, Platform, RealClock},
+    results::{Measured, Results},
     sample_data,
-    usage::Usage,
+    usage::{Run, Usage},
 };
 
 /// A measurement of sending.
@@ -27,14 +24,7 @@ pub(crate) struct Task {
     location: DataLocation,
     channel: Channel,
     messages: u32,
-    taker: Taker,
-}
-
-/// The outcome of a measurement.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Went {
-    took: Duration,
-    usage: Usage,
+    provider: BenchProvider,
 }
 
 pub(crate) async fn measure(
@@ -45,17 +35,17 @@ pub(crate) async fn measure(
     let messages = options.messages;
     for &channel in &options.channel {
         let bare = baseline::rate(backend, channel, messages, true).await?;
-        for taker in [Taker::Sink, Taker::Nobody] {
+        for provider in [BenchProvider::Sink, BenchProvider::Instant] {
             let fresh = backend.fresh().await?;
             let order = Order::Deliver(Task {
                 location: fresh.location.clone(),
                 channel,
                 messages,
-                taker,
+                provider,
             });
-            let went: Went = have_done(&order).await?;
+            let run: Run = run_child(&order).await?;
             fresh.remove().await?;
-            let to = if taker == Taker::Sink {
+            let to = if provider == BenchProvider::Sink {
                 "to the sink"
             } else {
                 "to a yes"
@@ -64,13 +54,7 @@ pub(crate) async fn measure(
                 database: backend.name(),
                 part: "deliver",
                 what: format!("{} {to}", channel.as_str()),
-                resident_mib: Some(mib(went.usage.resident_kib)),
-                peak_mib: Some(mib(went.usage.peak_kib)),
-                processor_micros_per_message: Some(micros_each(
-                    went.usage.processor_seconds,
-                    u64::from(messages),
-                )),
-                ..Measured::rate(u64::from(messages), went.took, bare)
+                ..Measured::rate(u64::from(messages), run.took, bare).with_usage(&run.usage)
             });
         }
     }
@@ -78,19 +62,19 @@ pub(crate) async fn measure(
 }
 
 /// Runs in the child: writes the messages with a job first, then lets the workers send them.
-pub(crate) async fn drain(task: &Task) -> Result<Went> {
-    let platform = Platform::open(&task.location, task.taker).await?;
+pub(crate) async fn drain(task: &Task) -> Result<Run> {
+    let platform = Platform::open(&task.location, task.provider).await?;
     let file = task.location.directory.join("people.csv");
     sample_data::write_spreadsheet(&file, task.channel, task.messages)?;
-    let keepers = Workers::start(&platform.app, job::job_pools());
+    let job_workers = Workers::start(&platform.app, job::job_pools());
     let id = job::upload(&platform, task.channel, &file).await?;
-    job::keep(&platform.app, platform.tenant.service, id).await?;
-    keepers.stop().await?;
+    job::wait_until_stored(&platform.app, platform.tenant.service, id).await?;
+    job_workers.stop().await?;
 
     let (before, started) = (Usage::mine()?, RealClock.now());
     let workers = Workers::start(&platform.app, POOLS.to_vec());
-    let took = job::all_handed_over(&platform.app).await?.since(started);
-    let after = Usage::mine()?;
+    let took = job::wait_until_sent(&platform.app).await?.since(started);
+    let usage = Usage::since(&before)?;
     workers.stop().await?;
 
     let progress = app::jobs::find(&platform.app, platform.tenant.service, id).await?;
@@ -105,9 +89,5 @@ pub(crate) async fn drain(task: &Task) -> Result<Went> {
         delivered == task.messages,
         "not every message was handed over: {statistics:?}"
     );
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
-    Ok(Went { took, usage })
+    Ok(Run { took, usage })
 }

@@ -14,7 +14,7 @@ use crate::{
     job::{self, Workers},
     load::{self, Load},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
+    platform::{BenchProvider, Platform, RealClock},
     receiver::Receiver,
     results::{Measured, Results, mib, per_second},
     serve::{self, Endpoint},
@@ -46,13 +46,13 @@ pub(crate) async fn measure(
     results: &mut Results,
 ) -> Result<()> {
     let mut provider = Worker::start(&Order::Receive)?;
-    let Receiver { port } = provider.hear().await?;
+    let Receiver { port } = provider.receive().await?;
     let fresh = backend.fresh().await?;
     let mut server = Worker::start(&Order::EverythingOn(Task {
         location: fresh.location.clone(),
         provider_port: port,
     }))?;
-    let endpoint: Endpoint = server.hear().await?;
+    let endpoint: Endpoint = server.receive().await?;
     eprintln!("everything on: the server is process {}", server.process());
     let load = Load {
         channel: Channel::Sms,
@@ -103,19 +103,15 @@ pub(crate) async fn measure(
 
 /// Runs in the child: serves and sends; on a line of input waits until everything is sent.
 pub(crate) async fn run(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Http(task.provider_port)).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Http(task.provider_port)).await?;
     let workers = Workers::start(&platform.app, POOLS.to_vec());
     let before = Usage::mine()?;
     children::reply(&serve::open(&platform, &platform.tenant).await?)?;
     children::wait_for_a_line().await?;
     let asked = RealClock.now();
-    let backlog = job::all_handed_over(&platform.app).await?.since(asked);
-    let after = Usage::mine()?;
+    let backlog = job::wait_until_sent(&platform.app).await?.since(asked);
+    let usage = Usage::since(&before)?;
     workers.stop().await?;
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
     children::reply(&Sent { backlog, usage })?;
     children::wait_for_a_line().await?;
     Ok(())

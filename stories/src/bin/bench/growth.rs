@@ -15,11 +15,11 @@ use crate::{
     job::{self, Workers},
     load::{self, Load},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
+    platform::{BenchProvider, Platform, RealClock},
     preload::{self, Standing},
     results::{Measured, Results, mib},
     serve::{self, Endpoint},
-    usage::Usage,
+    usage::{Run, Usage},
 };
 
 /// Messages in each task, as a job enqueues them.
@@ -33,13 +33,6 @@ pub(crate) struct Task {
     location: DataLocation,
     kept: u32,
     messages: u32,
-}
-
-/// Outcome of sending.
-#[derive(Debug, Serialize, Deserialize)]
-struct HandedOver {
-    took: Duration,
-    usage: Usage,
 }
 
 /// Cost of a message in microseconds of processor time.
@@ -106,19 +99,19 @@ impl<'a> Grown<'a> {
             kept,
             messages,
         }))?;
-        let loaded: Duration = worker.hear().await?;
+        let loaded: Duration = worker.receive().await?;
         eprintln!(
             "{kept} messages are there, put there in {:.0} s; the platform is process {}",
             loaded.as_secs_f64(),
             worker.process()
         );
-        fresh.settle().await?;
+        fresh.maintain().await?;
         Ok(Self { fresh, worker })
     }
 
     async fn deliver(&mut self, messages: u32) -> Result<(Measured, Cost)> {
         let before = self.fresh.server_processor_seconds().await?;
-        let went: HandedOver = self.worker.request().await?;
+        let went: Run = self.worker.request().await?;
         let after = self.fresh.server_processor_seconds().await?;
         let cost = cost(went.usage.processor_seconds, before, after, messages.into());
         Ok((
@@ -172,22 +165,18 @@ fn cost(ours: f64, server_before: Option<f64>, server_after: Option<f64>, messag
 
 /// Runs in the child: fills the table, sends the queued messages, serves the API, each on request.
 pub(crate) async fn serve(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Nobody).await?;
-    let grown = preload::put(&platform, task.kept, Standing::Settled).await?;
-    preload::put(&platform, task.messages, Standing::Queued(A_TASK)).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Instant).await?;
+    let grown = preload::insert(&platform, task.kept, Standing::Settled).await?;
+    preload::insert(&platform, task.messages, Standing::Queued(A_TASK)).await?;
     children::reply(&grown)?;
 
     children::wait_for_a_line().await?;
     let (before, started) = (Usage::mine()?, RealClock.now());
     let workers = Workers::start(&platform.app, POOLS.to_vec());
-    let took = job::all_handed_over(&platform.app).await?.since(started);
-    let after = Usage::mine()?;
+    let took = job::wait_until_sent(&platform.app).await?.since(started);
+    let usage = Usage::since(&before)?;
     workers.stop().await?;
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
-    children::reply(&HandedOver { took, usage })?;
+    children::reply(&Run { took, usage })?;
 
     children::wait_for_a_line().await?;
     children::reply(&serve::open(&platform, &platform.tenant).await?)?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     databases::{Backend, Fresh},
     options::Options,
-    platform::{RealClock, RealEntropy},
+    platform::{RealClock, SystemRandom},
     results::{Measured, Results},
 };
 
@@ -119,19 +119,19 @@ impl Interval {
 struct BusyQueue {
     store: Store,
     source: DatabaseSource,
-    entropy: Arc<dyn RandomSource>,
+    random: Arc<dyn RandomSource>,
 }
 
 impl BusyQueue {
     async fn prepare(fresh: &Fresh) -> Result<Self> {
-        let entropy: Arc<dyn RandomSource> = Arc::new(RealEntropy);
-        let keyring = Keyring::from_text(&Keyring::new_key_line(1, &*entropy), entropy.clone())?;
+        let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
+        let keyring = Keyring::from_text(&Keyring::new_key_line(1, &*random), random.clone())?;
         let store = Store::connect(&fresh.location.database, 16, keyring).await?;
         store.migrate().await?;
         let queue = Self {
-            source: DatabaseSource::new(store.clone(), Arc::new(RealClock), entropy.clone()),
+            source: DatabaseSource::new(store.clone(), Arc::new(RealClock), random.clone()),
             store,
-            entropy,
+            random,
         };
         for number in 0..STANDING {
             let service = Uuid::from_u128(1 + number as u128 % SERVICES);
@@ -168,7 +168,7 @@ impl BusyQueue {
     async fn enqueue(&self, service: ServiceId) -> Result<()> {
         let now: Timestamp = RealClock.now();
         let task = NewTask {
-            id: TaskId::generate(now, &*self.entropy),
+            id: TaskId::generate(now, &*self.random),
             pool: POOL,
             lane: Lane::Normal,
             service_id: service,

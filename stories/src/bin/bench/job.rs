@@ -1,7 +1,5 @@
 //! Measures a job, from the start of its upload to its last stored row.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, bail};
 use app::{
     App,
@@ -18,13 +16,12 @@ use serde::{Deserialize, Serialize};
 use tokio_util::{io::ReaderStream, sync::CancellationToken};
 
 use crate::{
-    accept::micros_each,
     baseline,
-    children::{Order, have_done},
+    children::{Order, run_child},
     databases::{Backend, DataLocation},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
-    results::{Measured, Results, mib},
+    platform::{BenchProvider, Platform, RealClock},
+    results::{Measured, Results},
     sample_data,
     usage::Usage,
 };
@@ -50,7 +47,7 @@ pub(crate) struct Went {
     /// From the first byte of the upload to the last row written.
     kept: Duration,
     /// From the first byte of the upload to the last message sent, if any was.
-    handed_over: Option<Duration>,
+    sent: Option<Duration>,
     usage: Usage,
 }
 
@@ -84,7 +81,7 @@ async fn measure_one(
         rows,
         everything_on,
     });
-    let went: Went = have_done(&order).await?;
+    let went: Went = run_child(&order).await?;
     fresh.expect_kept(u64::from(rows)).await?;
     fresh.remove().await?;
 
@@ -93,31 +90,25 @@ async fn measure_one(
     } else {
         "delivery off"
     };
-    let rest = went.handed_over.map_or_else(String::new, |all| {
+    let rest = went.sent.map_or_else(String::new, |all| {
         format!(", all handed over in {:.2} s", all.as_secs_f64())
     });
     Ok(Measured {
         database: backend.name(),
         part: "job",
         what: format!("{} {rows} rows, {on}", channel.as_str()),
-        resident_mib: Some(mib(went.usage.resident_kib)),
-        peak_mib: Some(mib(went.usage.peak_kib)),
-        processor_micros_per_message: Some(micros_each(
-            went.usage.processor_seconds,
-            u64::from(rows),
-        )),
         note: format!(
             "kept in {:.2} s, of it the upload {:.2} s{rest}",
             went.kept.as_secs_f64(),
             went.uploaded.as_secs_f64()
         ),
-        ..Measured::rate(u64::from(rows), went.kept, bare)
+        ..Measured::rate(u64::from(rows), went.kept, bare).with_usage(&went.usage)
     })
 }
 
 /// Runs in the child.
 pub(crate) async fn send(task: &Task) -> Result<Went> {
-    let platform = Platform::open(&task.location, Taker::Sink).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Sink).await?;
     let file = task.location.directory.join("people.csv");
     sample_data::write_spreadsheet(&file, task.channel, task.rows)?;
     let before = Usage::mine()?;
@@ -133,22 +124,18 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     let started = RealClock.now();
     let id = upload(&platform, task.channel, &file).await?;
     let uploaded = RealClock.now().since(started);
-    let kept_at = keep(&platform.app, platform.tenant.service, id).await?;
-    let handed_over = if task.everything_on {
-        Some(all_handed_over(&platform.app).await?.since(started))
+    let kept_at = wait_until_stored(&platform.app, platform.tenant.service, id).await?;
+    let sent = if task.everything_on {
+        Some(wait_until_sent(&platform.app).await?.since(started))
     } else {
         None
     };
     workers.stop().await?;
-    let after = Usage::mine()?;
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
+    let usage = Usage::since(&before)?;
     Ok(Went {
         uploaded,
         kept: kept_at.since(started),
-        handed_over,
+        sent,
         usage,
     })
 }
@@ -190,7 +177,11 @@ pub(crate) async fn upload(
 }
 
 /// Creates the job, waits until its rows are written and returns when that was.
-pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Timestamp> {
+pub(crate) async fn wait_until_stored(
+    app: &App,
+    service: ServiceId,
+    id: JobId,
+) -> Result<Timestamp> {
     app::jobs::create(
         app,
         NewJob {
@@ -215,7 +206,7 @@ pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Tim
 }
 
 /// Waits until no task is left and returns when that was.
-pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
+pub(crate) async fn wait_until_sent(app: &App) -> Result<Timestamp> {
     loop {
         let now = RealClock.now();
         if store::tasks::list_depths(&mut app.read().await?, now)

@@ -52,7 +52,7 @@ pub(crate) async fn run(endpoint: &Endpoint, load: Load) -> Result<Answered> {
     let mut running = JoinSet::new();
     for number in 0..load.connections {
         let connection = Connection::open(endpoint, load.channel, number, tokens.clone()).await?;
-        running.spawn(connection.keep_asking(from, until));
+        running.spawn(connection.request_until(from, until));
     }
     let (mut latencies, mut all) = (Vec::new(), 0);
     loop {
@@ -120,7 +120,7 @@ impl Connection {
     }
 
     /// Returns the latency of each response within the measured time, in microseconds, and the number of all responses.
-    async fn keep_asking(mut self, from: Instant, until: Instant) -> Result<(Vec<u32>, u64)> {
+    async fn request_until(mut self, from: Instant, until: Instant) -> Result<(Vec<u32>, u64)> {
         let (mut latencies, mut all) = (Vec::with_capacity(16 << 10), 0);
         let mut request = Vec::with_capacity(4 << 10);
         for number in (0..self.after_token.len()).cycle() {

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     match children::my_order()? {
-        Some(order) => tokio::runtime::Runtime::new()?.block_on(obey(order)),
+        Some(order) => tokio::runtime::Runtime::new()?.block_on(run_order(order)),
         // The load generator uses one thread, so that the measured process has the other cores.
         None => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -67,7 +67,7 @@ fn run() -> Result<()> {
 }
 
 /// Runs an order in the child.
-async fn obey(order: Order) -> Result<()> {
+async fn run_order(order: Order) -> Result<()> {
     match order {
         Order::Serve(backend) => serve::serve(&backend).await,
         Order::Baseline(task) => children::reply(&baseline::insert(&task).await?),

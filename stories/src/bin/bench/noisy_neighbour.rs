@@ -18,7 +18,7 @@ use crate::{
     job::Workers,
     load,
     options::Options,
-    platform::{Platform, RealClock, Taker, Tenant},
+    platform::{BenchProvider, Platform, RealClock, Tenant},
     preload::{self, Standing},
     results::{Latency, Measured, Results, mib},
     serve::{self, Endpoint},
@@ -45,7 +45,7 @@ pub(crate) struct Task {
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     /// When each message of the other service was sent.
-    handed_over: BTreeMap<String, i64>,
+    send_times: BTreeMap<String, i64>,
     /// Tasks that are still queued.
     left: u32,
     usage: Usage,
@@ -69,13 +69,13 @@ async fn measure_one(backend: &Backend, backlog: u32, together: usize) -> Result
         backlog,
         together,
     }))?;
-    let loaded: Duration = worker.hear().await?;
+    let loaded: Duration = worker.receive().await?;
     eprintln!(
         "{backlog} messages wait, {together} to a task, put there in {:.0} s; the workers are process {}",
         loaded.as_secs_f64(),
         worker.process()
     );
-    fresh.settle().await?;
+    fresh.maintain().await?;
     let endpoint: Endpoint = worker.request().await?;
     let started = Instant::now();
     let sent = send_all(&endpoint).await?;
@@ -86,7 +86,7 @@ async fn measure_one(backend: &Backend, backlog: u32, together: usize) -> Result
 
     let mut waits = sent
         .iter()
-        .map(|(id, at)| Ok(u32::try_from(seen.handed_over[id] - at.unix_micros())?))
+        .map(|(id, at)| Ok(u32::try_from(seen.send_times[id] - at.unix_micros())?))
         .collect::<Result<Vec<u32>>>()?;
     Ok(Measured {
         database: backend.name(),
@@ -146,7 +146,7 @@ async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Resul
     let started = Instant::now();
     loop {
         let seen: Seen = worker.request().await?;
-        if sent.iter().all(|(id, _)| seen.handed_over.contains_key(id)) {
+        if sent.iter().all(|(id, _)| seen.send_times.contains_key(id)) {
             return Ok(seen);
         }
         ensure!(
@@ -159,23 +159,23 @@ async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Resul
 
 /// Runs in the child: writes the backlog, then works on it while the API is served.
 pub(crate) async fn work_off(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Nobody).await?;
-    let other = Tenant::settle(&platform.app, "Small Council").await?;
+    let platform = Platform::open(&task.location, BenchProvider::Instant).await?;
+    let other = Tenant::create(&platform.app, "Small Council").await?;
     let queued = Standing::Queued(task.together);
-    children::reply(&preload::put(&platform, task.backlog, queued).await?)?;
+    children::reply(&preload::insert(&platform, task.backlog, queued).await?)?;
     children::wait_for_a_line().await?;
 
     let workers = Workers::start(&platform.app, POOLS.to_vec());
     children::reply(&serve::open(&platform, &other).await?)?;
     while children::wait_for_a_line().await? {
         let view = app::upkeep::queue_stats::read(&platform.app).await?;
-        let handed_over = platform
-            .handed_over
+        let send_times = platform
+            .send_times
             .lock()
             .expect("the lock is not poisoned")
             .clone();
         children::reply(&Seen {
-            handed_over: handed_over
+            send_times: send_times
                 .into_iter()
                 .map(|(id, at)| (id, at.unix_micros()))
                 .collect(),

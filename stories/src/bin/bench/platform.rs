@@ -38,11 +38,11 @@ pub(crate) struct Platform {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tenant: Tenant,
     /// When the messages to [`WATCHED`] were sent, if the provider discards messages.
-    pub(crate) handed_over: HandedOver,
+    pub(crate) send_times: SendTimes,
 }
 
 /// Send times of the watched messages by their ids.
-pub(crate) type HandedOver = Arc<Mutex<BTreeMap<String, Timestamp>>>;
+pub(crate) type SendTimes = Arc<Mutex<BTreeMap<String, Timestamp>>>;
 
 /// The normalised number whose messages are watched; no other recipient of [`sample_data`](crate::sample_data) has it.
 pub(crate) const WATCHED: &str = "447700900123";
@@ -59,11 +59,11 @@ pub(crate) struct Tenant {
 /// The provider of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Taker {
+pub(crate) enum BenchProvider {
     /// The development sink, which writes a file for each message.
     Sink,
     /// A provider that accepts at once, so that only the platform's own work is measured.
-    Nobody,
+    Instant,
     /// A provider that takes its time and 20 messages at once.
     Slow,
     /// An HTTP provider on this port of this machine.
@@ -71,23 +71,23 @@ pub(crate) enum Taker {
 }
 
 impl Platform {
-    pub(crate) async fn open(location: &DataLocation, taker: Taker) -> Result<Self> {
+    pub(crate) async fn open(location: &DataLocation, provider: BenchProvider) -> Result<Self> {
         let metrics = PrometheusBuilder::new()
             .install_recorder()
             .context("metrics cannot be counted")?;
-        let entropy: Arc<dyn RandomSource> = Arc::new(RealEntropy);
-        let vault = Keyring::from_text(&Keyring::new_key_line(1, &*entropy), entropy.clone())?;
-        let store = Store::connect(&location.database, CONNECTIONS, vault).await?;
+        let random: Arc<dyn RandomSource> = Arc::new(SystemRandom);
+        let keyring = Keyring::from_text(&Keyring::new_key_line(1, &*random), random.clone())?;
+        let store = Store::connect(&location.database, CONNECTIONS, keyring).await?;
         store.migrate().await?;
-        let handed_over = HandedOver::default();
-        let mut providers = takers(location, taker, &handed_over)?;
+        let send_times = SendTimes::default();
+        let mut providers = configure(location, provider, &send_times)?;
         let rules = UrlRules {
             // The receiver is a process of this machine.
             allow_loopback: true,
             ..UrlRules::default()
         };
         providers.outbound = Some(Arc::new(GuardedClient::new(rules)?));
-        let foundations = Dependencies {
+        let dependencies = Dependencies {
             store,
             files: Files::open(&format!(
                 "file:{}",
@@ -96,23 +96,23 @@ impl Platform {
             providers,
             foreign_files: ForeignFiles::in_this_process(),
             clock: Arc::new(RealClock),
-            random: entropy,
+            random,
         };
-        let app = App::new(app::Settings::default(), foundations);
+        let app = App::new(app::Settings::default(), dependencies);
         app.prepare_partitions().await;
         app::fixtures::demo::create(&app).await?;
-        let tenant = Tenant::settle(&app, "Bench Council").await?;
+        let tenant = Tenant::create(&app, "Bench Council").await?;
         Ok(Self {
             app,
             metrics,
             tenant,
-            handed_over,
+            send_times,
         })
     }
 }
 
 impl Tenant {
-    pub(crate) async fn settle(app: &App, name: &str) -> Result<Self> {
+    pub(crate) async fn create(app: &App, name: &str) -> Result<Self> {
         let new = NewService {
             rate_limit: RATE_LIMIT,
             limits: [
@@ -169,15 +169,21 @@ async fn copy_template(
     Ok(app::manage::templates::create(app, service, new).await?.id)
 }
 
-fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Result<Providers> {
-    Ok(match taker {
-        Taker::Sink => taken_by(Arc::new(Sink::new(location.directory.join("sink")))),
-        Taker::Nobody => taken_by(Arc::new(Nobody(handed_over.clone()))),
-        Taker::Slow => Providers {
+fn configure(
+    location: &DataLocation,
+    provider: BenchProvider,
+    send_times: &SendTimes,
+) -> Result<Providers> {
+    Ok(match provider {
+        BenchProvider::Sink => {
+            for_both_channels(Arc::new(Sink::new(location.directory.join("sink"))))
+        }
+        BenchProvider::Instant => for_both_channels(Arc::new(Instant(send_times.clone()))),
+        BenchProvider::Slow => Providers {
             sms: vec![Weighted::new(Arc::new(Slow), 100)],
             ..Providers::default()
         },
-        Taker::Http(port) => Providers {
+        BenchProvider::Http(port) => Providers {
             sms: vec![Weighted::new(
                 Arc::new(HttpSms::new(http_settings(port))?),
                 100,
@@ -190,7 +196,7 @@ fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Re
 fn http_settings(port: u16) -> HttpSmsSettings {
     let body = serde_json::json!({"to": "{to}", "from": "{sender}", "text": "{content}", "reference": "{reference}"});
     HttpSmsSettings {
-        concurrency: AT_ONCE,
+        concurrency: CONCURRENCY,
         supports_international: true,
         ..HttpSmsSettings::new(
             "local",
@@ -200,7 +206,7 @@ fn http_settings(port: u16) -> HttpSmsSettings {
     }
 }
 
-fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Providers {
+fn for_both_channels<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Providers {
     Providers {
         email: vec![Weighted::new(provider.clone(), 100)],
         sms: vec![Weighted::new(provider, 100)],
@@ -211,15 +217,15 @@ fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Provi
 
 /// Accepts everything at once and records only the send times of the watched messages.
 #[derive(Debug)]
-struct Nobody(HandedOver);
+struct Instant(SendTimes);
 
 /// The same concurrency as the sink, so that the two can be compared.
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 
 #[async_trait]
-impl EmailProvider for Nobody {
+impl EmailProvider for Instant {
     fn name(&self) -> &'static str {
-        "nobody"
+        "instant"
     }
 
     fn reports_delivery(&self) -> bool {
@@ -227,7 +233,7 @@ impl EmailProvider for Nobody {
     }
 
     fn concurrency(&self) -> usize {
-        AT_ONCE
+        CONCURRENCY
     }
 
     async fn send(&self, _: &Email) -> Result<SendReceipt, SendError> {
@@ -236,9 +242,9 @@ impl EmailProvider for Nobody {
 }
 
 #[async_trait]
-impl SmsProvider for Nobody {
+impl SmsProvider for Instant {
     fn name(&self) -> &'static str {
-        "nobody"
+        "instant"
     }
 
     fn reports_delivery(&self) -> bool {
@@ -250,7 +256,7 @@ impl SmsProvider for Nobody {
     }
 
     fn concurrency(&self) -> usize {
-        AT_ONCE
+        CONCURRENCY
     }
 
     async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
@@ -310,9 +316,9 @@ impl Clock for RealClock {
 
 /// Random numbers from a generator for each thread, seeded by the operating system.
 #[derive(Debug)]
-pub(crate) struct RealEntropy;
+pub(crate) struct SystemRandom;
 
-impl RandomSource for RealEntropy {
+impl RandomSource for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
         rand::rng().fill_bytes(bytes);
     }

@@ -10,7 +10,7 @@ use store::notifications::{SealedRow, insert_many};
 use crate::{
     baseline::{ROWS_A_COMMIT, row},
     options::Channel,
-    platform::{Platform, RealClock, RealEntropy},
+    platform::{Platform, RealClock, SystemRandom},
 };
 
 /// The state of preloaded messages.
@@ -23,7 +23,7 @@ pub(crate) enum Standing {
 }
 
 /// Writes `count` texts and returns how long it took.
-pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> Result<Duration> {
+pub(crate) async fn insert(platform: &Platform, rows: u32, standing: Standing) -> Result<Duration> {
     let started = Instant::now();
     let mut batch = Vec::with_capacity(ROWS_A_COMMIT);
     for number in 0..rows {
@@ -33,14 +33,14 @@ pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> R
         }
         batch.push(message.seal(platform.app.store().keyring()));
         if batch.len() == ROWS_A_COMMIT || number + 1 == rows {
-            keep(platform, &batch, standing).await?;
+            insert_batch(platform, &batch, standing).await?;
             batch.clear();
         }
     }
     Ok(started.elapsed())
 }
 
-async fn keep(platform: &Platform, batch: &[SealedRow], standing: Standing) -> Result<()> {
+async fn insert_batch(platform: &Platform, batch: &[SealedRow], standing: Standing) -> Result<()> {
     let mut tx = platform.app.store().write().await?;
     insert_many(&mut tx, batch).await?;
     if let Standing::Queued(a_task) = standing {
@@ -55,7 +55,7 @@ fn delivery(platform: &Platform, messages: &[SealedRow]) -> NewTask {
     let ids: Vec<NotificationId> = messages.iter().map(|message| message.id).collect();
     let now = RealClock.now();
     NewTask {
-        id: TaskId::generate(now, &RealEntropy),
+        id: TaskId::generate(now, &SystemRandom),
         pool: "send-sms-tasks",
         lane: Lane::Normal,
         service_id: platform.tenant.service,

@@ -1,6 +1,6 @@
 //! A response file of the print provider, applied to letters of which a fifth is archived: both tasks, one after the other.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
 use app::{letters::response_files, tasks::POOLS};
@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use store::notifications::insert_many;
 
 use crate::{
-    accept::micros_each,
     baseline::{ROWS_A_COMMIT, row},
     children::{self, Order},
     databases::{Backend, DataLocation},
     options::{Channel, Options},
-    platform::{Platform, RealClock, Taker},
-    results::{Measured, Results, mib},
-    usage::Usage,
+    platform::{BenchProvider, Platform, RealClock},
+    results::{Measured, Results},
+    usage::{Run, Usage},
 };
 
 /// A measurement of a response file.
@@ -26,13 +25,6 @@ pub(crate) struct Task {
     lines: u32,
 }
 
-/// Outcome of applying it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Applied {
-    took: Duration,
-    usage: Usage,
-}
-
 pub(crate) async fn measure(
     options: &Options,
     backend: &Backend,
@@ -40,7 +32,7 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let lines = options.lines;
     let fresh = backend.fresh().await?;
-    let applied: Applied = children::have_done(&Order::Responses(Task {
+    let run: Run = children::run_child(&Order::Responses(Task {
         location: fresh.location.clone(),
         lines,
     }))
@@ -50,20 +42,15 @@ pub(crate) async fn measure(
         database: backend.name(),
         part: "responses",
         what: "lines of a response file".to_owned(),
-        peak_mib: Some(mib(applied.usage.peak_kib)),
-        processor_micros_per_message: Some(micros_each(
-            applied.usage.processor_seconds,
-            u64::from(lines),
-        )),
-        note: format!("{:.1} s", applied.took.as_secs_f64()),
-        ..Measured::alone(u64::from(lines), applied.took)
+        note: format!("{:.1} s", run.took.as_secs_f64()),
+        ..Measured::alone(u64::from(lines), run.took).with_usage(&run.usage)
     });
     Ok(())
 }
 
 /// Runs in the child.
 pub(crate) async fn apply(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Instant).await?;
     let mut file = String::new();
     for first in (0..task.lines).step_by(ROWS_A_COMMIT) {
         let numbers = first..task.lines.min(first + u32::try_from(ROWS_A_COMMIT)?);
@@ -79,18 +66,14 @@ pub(crate) async fn apply(task: &Task) -> Result<()> {
     let tasks = runner.drain(POOLS).await;
     let took = RealClock.now().since(started);
     ensure!(tasks == 2, "{tasks} tasks ran in place of two");
-    let after = Usage::mine()?;
+    let usage = Usage::since(&before)?;
     let day = response_files::parse_day("2026-03-02").expect("a day");
     let counted = response_files::list_counts(&platform.app, day, day).await?;
     ensure!(
         counted.iter().map(|one| one.sorted_count).sum::<u32>() == task.lines,
         "not every line was counted"
     );
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
-    children::reply(&Applied { took, usage })
+    children::reply(&Run { took, usage })
 }
 
 fn reference(number: u32) -> String {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::{accept::micros_each, usage::Usage};
+
 /// One measurement.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Measured {
@@ -80,6 +82,16 @@ impl Latency {
 }
 
 impl Measured {
+    /// Returns the measurement with what its process has used.
+    pub(crate) fn with_usage(self, usage: &Usage) -> Self {
+        Self {
+            resident_mib: Some(mib(usage.resident_kib)),
+            peak_mib: Some(mib(usage.peak_kib)),
+            processor_micros_per_message: Some(micros_each(usage.processor_seconds, self.messages)),
+            ..self
+        }
+    }
+
     /// Returns a rate without a ratio.
     pub(crate) fn alone(messages: u64, took: Duration) -> Self {
         Self {
@@ -174,7 +186,7 @@ impl Results {
     }
 
     /// Prints a result that is not a rate of messages.
-    pub(crate) fn say(&self, name: &str, number: f64, unit: &str) {
+    pub(crate) fn print_number(&self, name: &str, number: f64, unit: &str) {
         if self.json {
             println!(
                 "{}",

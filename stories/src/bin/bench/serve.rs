@@ -12,7 +12,7 @@ use crate::{
     children,
     databases::DataLocation,
     options::Channel,
-    platform::{Platform, Taker, Tenant},
+    platform::{BenchProvider, Platform, Tenant},
     usage::Usage,
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Endpoint {
 
 /// Serves until the input ends and reports the usage of resources for each line of input.
 pub(crate) async fn serve(location: &DataLocation) -> Result<()> {
-    let platform = Platform::open(location, Taker::Nobody).await?;
+    let platform = Platform::open(location, BenchProvider::Instant).await?;
     let endpoint = open(&platform, &platform.tenant).await?;
     children::reply(&endpoint)?;
     until_the_input_ends().await
@@ -62,11 +62,11 @@ pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoin
 
 /// Reports the usage of resources for each line of input.
 pub(crate) async fn until_the_input_ends() -> Result<()> {
-    tokio::task::spawn_blocking(tell_usage).await?
+    tokio::task::spawn_blocking(report_usage).await?
 }
 
 /// Writes one reply for each line of input.
-fn tell_usage() -> Result<()> {
+fn report_usage() -> Result<()> {
     for line in std::io::stdin().lines() {
         line?;
         children::reply(&Usage::mine()?)?;

@@ -1,22 +1,19 @@
 //! One service's messages to a provider that takes 200 ms for each and 20 at a time: 100 a second at best, 95 for a service
 //! that leaves one place to others.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use app::tasks::POOLS;
 use domain::Clock as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    accept::micros_each,
-    children::{self, Order, have_done},
+    children::{self, Order, run_child},
     databases::{Backend, DataLocation},
     job::{self, Workers},
-    platform::{Platform, RealClock, Taker},
+    platform::{BenchProvider, Platform, RealClock},
     preload::{self, Standing},
-    results::{Measured, Results, mib},
-    usage::Usage,
+    results::{Measured, Results},
+    usage::{Run, Usage},
 };
 
 /// About ten seconds of sending.
@@ -30,13 +27,6 @@ pub(crate) struct Task {
     together: usize,
 }
 
-/// The outcome of a measurement.
-#[derive(Debug, Serialize, Deserialize)]
-struct Went {
-    took: Duration,
-    usage: Usage,
-}
-
 pub(crate) async fn measure(backend: &Backend, results: &mut Results) -> Result<()> {
     for together in [1, 100] {
         let fresh = backend.fresh().await?;
@@ -44,17 +34,14 @@ pub(crate) async fn measure(backend: &Backend, results: &mut Results) -> Result<
             location: fresh.location.clone(),
             together,
         });
-        let went: Went = have_done(&order).await?;
+        let run: Run = run_child(&order).await?;
         fresh.remove().await?;
         let messages = u64::from(MESSAGES);
-        let micros = micros_each(went.usage.processor_seconds, messages);
         results.add(&Measured {
             database: backend.name(),
             part: "slow-provider",
             what: format!("200 ms, 20 at a time, {together} to a task"),
-            peak_mib: Some(mib(went.usage.peak_kib)),
-            processor_micros_per_message: Some(micros),
-            ..Measured::alone(messages, went.took)
+            ..Measured::alone(messages, run.took).with_usage(&run.usage)
         });
     }
     Ok(())
@@ -62,16 +49,12 @@ pub(crate) async fn measure(backend: &Backend, results: &mut Results) -> Result<
 
 /// Runs in the child: writes the messages, then lets the workers send them.
 pub(crate) async fn send(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.location, Taker::Slow).await?;
-    preload::put(&platform, MESSAGES, Standing::Queued(task.together)).await?;
+    let platform = Platform::open(&task.location, BenchProvider::Slow).await?;
+    preload::insert(&platform, MESSAGES, Standing::Queued(task.together)).await?;
     let (before, started) = (Usage::mine()?, RealClock.now());
     let workers = Workers::start(&platform.app, POOLS.to_vec());
-    let took = job::all_handed_over(&platform.app).await?.since(started);
-    let after = Usage::mine()?;
+    let took = job::wait_until_sent(&platform.app).await?.since(started);
+    let usage = Usage::since(&before)?;
     workers.stop().await?;
-    let usage = Usage {
-        processor_seconds: after.processor_seconds - before.processor_seconds,
-        ..after
-    };
-    children::reply(&Went { took, usage })
+    children::reply(&Run { took, usage })
 }

@@ -22,7 +22,7 @@ pub(crate) async fn measure(results: &mut Results) -> Result<()> {
         eprintln!("start is left out: build the program first, cargo build --profile dist");
         return Ok(());
     }
-    results.say(
+    results.print_number(
         "size of the program",
         mib(std::fs::metadata(&program)?.len() / 1024),
         "MiB",
@@ -35,9 +35,9 @@ pub(crate) async fn measure(results: &mut Results) -> Result<()> {
         resident.push(mib(usage.resident_kib));
         again.push(start_once(&program, directory.path()).await?.0);
     }
-    results.say("first start, a fresh directory", median(fresh), "ms");
-    results.say("start, an existing directory", median(again), "ms");
-    results.say("memory while it waits", median(resident), "MiB");
+    results.print_number("first start, a fresh directory", median(fresh), "ms");
+    results.print_number("start, an existing directory", median(again), "ms");
+    results.print_number("memory while it waits", median(resident), "MiB");
     Ok(())
 }
 

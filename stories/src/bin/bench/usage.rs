@@ -1,6 +1,6 @@
 //! The resources of a process, as the kernel counts them.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,28 @@ pub(crate) struct Usage {
     pub(crate) processor_seconds: f64,
 }
 
+/// How long a piece of work took, and what it used.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) took: Duration,
+    pub(crate) usage: Usage,
+}
+
 /// The kernel counts processor time in hundredths of a second, whatever its own tick.
 const TICKS_A_SECOND: f64 = 100.0;
 
 impl Usage {
     pub(crate) fn mine() -> Result<Self> {
         Self::of("self")
+    }
+
+    /// Returns the usage now, with the processor time since `before`.
+    pub(crate) fn since(before: &Self) -> Result<Self> {
+        let now = Self::mine()?;
+        Ok(Self {
+            processor_seconds: now.processor_seconds - before.processor_seconds,
+            ..now
+        })
     }
 
     /// Reads the usage of the process with this id.
