@@ -1,5 +1,7 @@
 //! Measures a job, from the start of its upload to its last stored row.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail};
 use app::{
     App,
