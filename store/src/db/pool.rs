@@ -16,9 +16,6 @@ use tokio::{
 
 /// Limit of a round trip that does no work: validating a connection, and rolling back.
 pub(super) const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(2);
-/// A connection that was used more recently is not validated, because a round trip for every use would cost more.
-const IDLE_BEFORE_VALIDATION: Duration = Duration::from_secs(1);
-
 /// Connections with the same options, at most so many. Cheap to clone.
 pub(crate) struct Pool<C: Connection>(Arc<Inner<C>>);
 
@@ -27,6 +24,8 @@ struct Inner<C: Connection> {
     size: u32,
     /// Limit of waiting for a connection, opening it included.
     acquire_limit: Duration,
+    /// A connection that was idle for longer is validated before its use; without it, none is.
+    idle_before_validation: Option<Duration>,
     /// One permit for each connection that may be open.
     permits: Arc<Semaphore>,
     /// The last one that came back is used first, so that the others can become old.
@@ -42,12 +41,18 @@ pub(super) struct Pooled<C: Connection> {
 }
 
 impl<C: Connection> Pool<C> {
-    pub(super) fn new(options: C::Options, size: u32, acquire_limit: Duration) -> Self {
+    pub(super) fn new(
+        options: C::Options,
+        size: u32,
+        acquire_limit: Duration,
+        idle_before_validation: Option<Duration>,
+    ) -> Self {
         let permits = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1)));
         Self(Arc::new(Inner {
             options,
             size,
             acquire_limit,
+            idle_before_validation,
             permits,
             idle: Mutex::default(),
         }))
@@ -73,7 +78,9 @@ impl<C: Connection> Pool<C> {
                 break;
             };
             // The others are older still, and are validated when their turn comes.
-            if since.elapsed() < IDLE_BEFORE_VALIDATION || is_alive(&mut connection).await {
+            let limit = self.0.idle_before_validation;
+            if limit.is_none_or(|limit| since.elapsed() < limit) || is_alive(&mut connection).await
+            {
                 return Ok(pooled(connection));
             }
         }

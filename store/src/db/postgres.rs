@@ -15,6 +15,8 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(8);
 /// Limit of statements whose time depends on the size of the database. A minute above the server's own limit, so that the
 /// server ends the statement if it can.
 const LONG_STATEMENT_LIMIT: Duration = Duration::from_mins(21);
+/// A connection that was used more recently is not validated, because a round trip for every use would cost more.
+const IDLE_BEFORE_VALIDATION: Option<Duration> = Some(Duration::from_secs(1));
 /// Limit of waiting for a connection, opening it included.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(8);
 
@@ -42,7 +44,7 @@ pub(super) async fn connect(address: &str, connections: u32) -> Result<Pool<PgCo
         .application_name(&application_name(connections))
         .options(SESSION_SETTINGS)
         .statement_cache_capacity(200);
-    let pool = Pool::new(options, connections, ACQUIRE_LIMIT);
+    let pool = Pool::new(options, connections, ACQUIRE_LIMIT, IDLE_BEFORE_VALIDATION);
     // Opened at once, so that a wrong address is told when the program starts.
     pool.acquire().await?.release();
     Ok(pool)

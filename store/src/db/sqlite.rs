@@ -12,6 +12,8 @@ use crate::Error;
 
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection to a file needs none: nothing lies between that could be cut.
+const VALIDATION: Option<Duration> = None;
 /// Rows that a connection reads ahead of us: more than a batch has, so that its thread need not wait in the middle.
 const ROWS_AHEAD: usize = 256;
 
@@ -43,10 +45,15 @@ pub(super) async fn open(path: &Path) -> Result<Pools, Error> {
         .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory");
     // The writer comes first: it creates the file and switches it to the write-ahead log.
-    let writer = Pool::new(options.clone(), 1, BUSY_TIMEOUT);
+    let writer = Pool::new(options.clone(), 1, BUSY_TIMEOUT, VALIDATION);
     writer.acquire().await?.release();
     // A write on a reader would bypass the single writer; SQLite itself rejects it.
-    let readers = Pool::new(options.pragma("query_only", "on"), READERS, BUSY_TIMEOUT);
+    let readers = Pool::new(
+        options.pragma("query_only", "on"),
+        READERS,
+        BUSY_TIMEOUT,
+        VALIDATION,
+    );
     readers.acquire().await?.release();
     Ok(Pools { readers, writer })
 }
