@@ -32,7 +32,7 @@ pub(crate) async fn measure(
 ) -> Result<()> {
     let fresh = backend.fresh().await?;
     let mut server = Worker::start(&Order::Serve(fresh.location.clone()))?;
-    let endpoint: Endpoint = server.hear().await?;
+    let endpoint: Endpoint = server.receive().await?;
     let client = client();
     let (measured, started) = (Duration::from_secs(options.seconds), Instant::now());
     let is_over = || started.elapsed() >= measured;
