@@ -15,6 +15,9 @@ pub(super) trait Backend: Connection + Send + 'static {
     /// How long an ordinary statement may take, and one whose time depends on the size of the database.
     const LIMITS: Option<(Duration, Duration)>;
 
+    /// Returns whether a rollback failed because there was nothing to roll back.
+    fn had_no_transaction(error: &sqlx::Error) -> bool;
+
     /// Runs a statement without arguments and rows.
     fn run(
         &mut self,
@@ -135,19 +138,22 @@ impl<C: Backend> Drop for Lease<C> {
         }
         // Without a runtime it is closed.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(clean(pooled, self.in_transaction));
+            runtime.spawn(clean(pooled, self.in_transaction, self.is_running));
         }
     }
 }
 
 /// Returns a connection to the pool once it waits for a statement again, or closes it if the server does not answer.
-async fn clean<C: Backend>(mut pooled: Pooled<C>, in_transaction: bool) {
+async fn clean<C: Backend>(mut pooled: Pooled<C>, in_transaction: bool, was_running: bool) {
     let connection = &mut pooled.connection;
     let cleaned = async {
         if in_transaction {
-            // Fails where a full disk has made SQLite roll back by itself. The connection is closed then, whatever state it
-            // is in (`docs/decisions/after-a-failed-fsync.md`).
-            connection.run("ROLLBACK").await
+            match connection.run("ROLLBACK").await {
+                // Nobody waited for its commit. Where one has failed, by a full disk for example, SQLite has rolled back by
+                // itself, and the connection is closed (`docs/decisions/after-a-failed-fsync.md`).
+                Err(error) if was_running && C::had_no_transaction(&error) => Ok(()),
+                rolled_back => rolled_back,
+            }
         } else {
             connection.ping().await
         }

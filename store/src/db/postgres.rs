@@ -54,6 +54,11 @@ impl Backend for PgConnection {
     const BEGIN: &'static str = "BEGIN";
     const LIMITS: Option<(Duration, Duration)> = Some((STATEMENT_LIMIT, LONG_STATEMENT_LIMIT));
 
+    /// A warning there, and no error.
+    fn had_no_transaction(_: &sqlx::Error) -> bool {
+        false
+    }
+
     async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         self.execute(statement).await?;
         Ok(())

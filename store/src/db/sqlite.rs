@@ -63,6 +63,12 @@ impl Backend for SqliteConnection {
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     const LIMITS: Option<(Duration, Duration)> = None;
 
+    fn had_no_transaction(error: &sqlx::Error) -> bool {
+        // SQLite has no code of its own for it.
+        let refused = error.as_database_error();
+        refused.is_some_and(|refused| refused.message().ends_with("no transaction is active"))
+    }
+
     async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         // Prepared once. The driver's own transaction makes its thread wait until we have taken the answer.
         sqlx::query(statement).execute(self).await?;
