@@ -78,8 +78,8 @@ impl Requests {
 
     /// Returns which statements are without an answer.
     ///
-    /// The begin and the end of a transaction, and many rows, are handed over: the database waits until they are received.
-    /// Such a statement counts as answered when its sender is woken and its thread sleeps.
+    /// A statement with more rows than fit between the threads waits until some are received. Such a statement counts as
+    /// answered when its sender is woken and its thread sleeps.
     pub(super) fn answers(&self, is_woken: impl Fn(Requester) -> bool) -> Answers {
         let executing = self.executing.lock().expect("the lock is not poisoned");
         let open = self.open.lock().expect("the lock is not poisoned");

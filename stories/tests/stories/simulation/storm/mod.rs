@@ -29,6 +29,8 @@ use super::{
 const EVENTS: u32 = 60;
 /// Longer than any statement takes.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Pause before a thread that may sleep soon is looked at again.
+const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(1);
 /// More steps than any task takes.
 const A_WHOLE_TASK: u32 = 60;
 /// Slightly longer than a lease.
@@ -280,7 +282,9 @@ impl<'a> Storm<'a> {
                 }
                 Answers::AboutToCome => {
                     quiet = 0;
-                    std::thread::yield_now();
+                    // Most are answered at once, which is a signal. One that waits for its worker gives none.
+                    let came = self.asked.something_came();
+                    let _ = tokio::time::timeout(BEFORE_ANOTHER_LOOK, came).await;
                 }
                 Answers::Missing => {
                     quiet = 0;
