@@ -33,7 +33,6 @@ mod keyring;
 pub mod keyring_canary;
 pub mod letter_alarms;
 pub mod letter_contacts;
-mod letter_references;
 pub mod members;
 mod migrations;
 pub mod named_locks;

@@ -6,6 +6,7 @@ mod contents_replacement;
 mod failed_letters;
 mod failure_rate;
 mod job_rows;
+mod letter_references;
 mod new;
 mod reported;
 mod status_update;

@@ -11,7 +11,6 @@ use super::{Contents, contents::seal};
 use crate::{
     Error, Keyring, Tx,
     db::{Table, columns},
-    letter_references,
 };
 
 /// Notification to insert. `P` is its personal data: plain [`Contents`] at first, and [`SealedContents`] once it is a
@@ -169,6 +168,6 @@ impl SealedRow {
 /// letter has the reference of another, which does not happen to random ones.
 pub async fn insert_many(tx: &mut Tx, notifications: &[SealedRow]) -> Result<u64, Error> {
     let inserted = tx.insert_rows(&TABLE, notifications).await?;
-    letter_references::record(tx, notifications).await?;
+    super::letter_references::record(tx, notifications).await?;
     Ok(inserted)
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use domain::{Channel, NotificationId};
 
+use super::SealedRow;
 use crate::{
     Error, Tx,
     db::{Arg, Table, columns, parameters},
-    notifications::SealedRow,
 };
 
 /// Letters of one statement.
@@ -30,7 +30,7 @@ static TABLE: Table<LetterReference> = Table::new(
 
 /// Records the references of new letters, in the transaction that inserts them. Fails with [`Error::Exists`] if another letter
 /// has one of them: the letters must be accepted again, with other references.
-pub(crate) async fn record(tx: &mut Tx, notifications: &[SealedRow]) -> Result<(), Error> {
+pub(super) async fn record(tx: &mut Tx, notifications: &[SealedRow]) -> Result<(), Error> {
     let letters = notifications
         .iter()
         .filter(|one| one.channel == Channel::Letter);
