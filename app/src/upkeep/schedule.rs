@@ -78,7 +78,7 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(8, 0, tasks::MISSING_SORTED_COUNTS),
     daily(19, 0, tasks::LETTERS_STILL_SENDING),
     daily(20, 0, tasks::LETTERS_STILL_UNSCANNED_NIGHTLY),
-    daily(23, 0, tasks::MISSING_ACKNOWLEDGEMENTS),
+    daily(22, 30, tasks::MISSING_ACKNOWLEDGEMENTS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
     daily(0, 5, tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS),
     daily(1, 40, tasks::DELETE_INBOUND_SMS),

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, time::Duration};
 
+use futures::FutureExt as _;
 use sqlx::Connection;
 use tokio::time::timeout;
 
@@ -138,7 +139,11 @@ impl<C: Backend> Drop for Lease<C> {
         }
         // Without a runtime it is closed.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(clean(pooled, self.in_transaction, self.is_running));
+            let mut cleaning = Box::pin(clean(pooled, self.in_transaction, self.is_running));
+            // The rollback is sent now: others wait for the lock, and the runtime may have much to do, or end.
+            if cleaning.as_mut().now_or_never().is_none() {
+                runtime.spawn(cleaning);
+            }
         }
     }
 }

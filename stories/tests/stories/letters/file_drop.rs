@@ -195,7 +195,7 @@ async fn a_zip_that_the_print_shop_does_not_acknowledge_raises_an_alarm() {
     let log = CapturedLog::start();
     let mut alarms = Vec::new();
     // The evening of the run, and the next.
-    for time in ["2026-03-02T23:00:00Z", "2026-03-03T23:00:00Z"] {
+    for time in ["2026-03-02T22:30:00Z", "2026-03-03T22:30:00Z"] {
         let time: domain::Timestamp = time.parse().unwrap();
         world.advance(time.since(world.clock.now()));
         world.run_schedule().await;
