@@ -37,7 +37,7 @@ static BUDGETS: Budgets = Budgets {
 struct Budgets {
     large: Budget,
     small: Budget,
-    /// For requests that nobody has authenticated: they cannot hold up those of services.
+    /// For unauthenticated requests: they cannot hold up those of services.
     unknown: Budget,
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum SendWrite {
 #[derive(Debug)]
 pub(crate) struct Beginning {
     pub(super) new: Vec<NewAttempt>,
-    /// Ends of earlier attempts whose outcome nobody will record any more.
+    /// Ends of earlier attempts whose outcome will not be recorded any more.
     pub(super) unfinished: Vec<AttemptEnd>,
 }
 

@@ -83,7 +83,7 @@ impl<C: Backend> Lease<C> {
         result
     }
 
-    /// Notes that the last statement has rows which nobody has read.
+    /// Records that the last statement has rows that were not read.
     pub(super) const fn leave_unread(&mut self) {
         self.is_running = true;
     }
@@ -154,7 +154,7 @@ async fn clean<C: Backend>(mut pooled: Pooled<C>, in_transaction: bool, was_runn
     let cleaned = async {
         if in_transaction {
             match connection.run("ROLLBACK").await {
-                // Nobody waited for its commit. Where one has failed, by a full disk for example, SQLite has rolled back by
+                // Its commit was under way. Where one has failed, by a full disk for example, SQLite has rolled back by
                 // itself, and the connection is closed (`docs/decisions/after-a-failed-fsync.md`).
                 Err(error) if was_running && C::had_no_transaction(&error) => Ok(()),
                 rolled_back => rolled_back,

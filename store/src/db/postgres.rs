@@ -45,7 +45,7 @@ pub(super) async fn connect(address: &str, connections: u32) -> Result<Pool<PgCo
         .options(SESSION_SETTINGS)
         .statement_cache_capacity(200);
     let pool = Pool::new(options, connections, ACQUIRE_LIMIT, IDLE_BEFORE_VALIDATION);
-    // Opened at once, so that a wrong address is told when the program starts.
+    // Opened at once, so that a wrong address is reported when the program starts.
     pool.acquire().await?.release();
     Ok(pool)
 }
