@@ -251,4 +251,67 @@ mod tests {
             .unwrap();
         assert_eq!(rows.len(), 1, "and nothing of what failed is there");
     }
+
+    /// Returns a database in a file with a table, whose writing connection is marked.
+    async fn marked(path: &std::path::Path) -> Db {
+        let db = Db::Sqlite(sqlite::open(path).await.unwrap());
+        let mut tx = db.begin().await.unwrap();
+        for statement in [
+            "CREATE TABLE numbers (number INTEGER PRIMARY KEY)",
+            "CREATE TEMP TABLE mark (number INTEGER)",
+        ] {
+            tx.execute(statement, vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_releases_the_lock_though_the_runtime_stands_still() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock.db");
+        let db = marked(&path).await;
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("INSERT INTO numbers VALUES (1)", vec![])
+            .await
+            .unwrap();
+        drop(tx);
+        // This thread, which runs the runtime of the first, waits meanwhile.
+        let other = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let db = Db::Sqlite(sqlite::open(&path).await.unwrap());
+                let mut tx = db.begin().await.unwrap();
+                tx.execute("INSERT INTO numbers VALUES (1)", vec![])
+                    .await
+                    .unwrap();
+                tx.commit().await.unwrap();
+            });
+        });
+        other
+            .join()
+            .expect("the row is not there, and the lock is free");
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_commit_was_dropped_is_used_again() {
+        use futures::FutureExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let db = marked(&directory.path().join("commit.db")).await;
+        for number in 0..20 {
+            let mut tx = db.begin().await.unwrap();
+            let insert = format!("INSERT INTO numbers VALUES ({number})");
+            tx.execute(insert, vec![]).await.unwrap();
+            let _ = Box::pin(tx.commit()).now_or_never();
+        }
+        let mut tx = db.begin().await.unwrap();
+        let marks = tx.fetch_all("SELECT * FROM mark", vec![]).await;
+        assert!(marks.is_ok(), "it is the same connection");
+        let rows = tx.fetch_all("SELECT * FROM numbers", vec![]).await;
+        assert_eq!(rows.unwrap().len(), 20);
+    }
 }
