@@ -54,19 +54,6 @@ where
         {
             return loaded.clone();
         }
-        // Boxed, because nearly every message finds the value, and loading takes ten kilobytes of future.
-        Box::pin(self.load(key, now, load)).await
-    }
-
-    async fn load<L>(
-        &self,
-        key: K,
-        now: Timestamp,
-        load: impl FnOnce() -> L,
-    ) -> Result<V, Arc<store::Error>>
-    where
-        L: Future<Output = Result<V, store::Error>>,
-    {
         let empty = || {
             Arc::new(Entry {
                 since: now,
@@ -76,7 +63,8 @@ where
         let entry = self.entries.entry(key);
         let entry = entry.or_insert_with_if(empty, |entry| self.is_stale(entry, now));
         let load = async || load().await.map_err(Arc::new);
-        let loaded = entry.value().loaded.get_or_init(load).await;
+        // Boxed, because nearly every message finds the value, and loading takes ten kilobytes of future.
+        let loaded = Box::pin(entry.value().loaded.get_or_init(load)).await;
         loaded.clone()
     }
 
