@@ -34,7 +34,7 @@ pub fn listen_for_hangups() -> anyhow::Result<Signal> {
 /// (`ulimit -f`). The write then fails, as on a full disk. Call it in the runtime.
 pub(crate) fn ignore_file_size_signal() -> anyhow::Result<()> {
     let kind = SignalKind::from_raw(process::Signal::XFSZ.as_raw());
-    // The handler stays when nobody listens any more, and children do not inherit it.
+    // The handler stays after its stream is dropped, and children do not inherit it.
     signal(kind).map(drop).context("cannot ignore SIGXFSZ")
 }
 

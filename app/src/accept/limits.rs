@@ -76,7 +76,7 @@ pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
 }
 
 /// Fails if requests that render without sending, such as previews, come too fast. They have the rate of requests to send
-/// but are counted by themselves, so that looking at messages keeps nobody from sending them.
+/// but are counted by themselves, so that previews do not use up the rate of sending.
 pub fn check_preview_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
     take_token(app, &app.accept.preview_limiter, caller)
 }

@@ -26,7 +26,7 @@ use crate::http;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// SNS changes its certificate about once a year.
 const MAX_CERTIFICATES: usize = 16;
-/// Certificates that are fetched at a time. Whoever knows a topic can name others that SNS does not have.
+/// Certificates that are fetched at a time. A caller that knows a topic can name certificates that SNS does not have.
 const MAX_FETCHES: usize = 8;
 
 type PublicKey = Arc<[u8]>;

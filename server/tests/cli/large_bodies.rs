@@ -174,7 +174,7 @@ fn several_large_files_and_lists_of_rows_at_once_take_little_memory() {
         });
         let peak = peak_bytes(&platform);
         assert!(peak < MAX_RESIDENT_BYTES, "{path}: {peak} bytes in memory");
-        // Some are told to come back, and none is taken for anything else.
+        // Invalid, or refused for lack of memory; none is accepted.
         let expected = [400, 503];
         for status in statuses.into_iter().flatten() {
             assert!(expected.contains(&status), "{path}: {status}");

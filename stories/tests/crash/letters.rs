@@ -13,7 +13,7 @@ use crate::{
 };
 
 const TEMPLATE: &str = "Your parking permit";
-/// Lines of the response file about letters of somebody else, so that applying it takes long enough to be killed in.
+/// Lines of the response file about letters that are not ours, so that applying it takes long enough for a kill.
 const FOREIGN_LINES: usize = 20_000;
 /// How long the calm end of a step may take.
 const PATIENCE: Duration = Duration::from_mins(3);

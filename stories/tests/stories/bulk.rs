@@ -504,7 +504,7 @@ async fn what_looks_wrong_with_the_rows_is_said() {
             .contains("row 3 repeats the phone number of row 2"),
         "{warnings:?}"
     );
-    // A cell of CSV that has swallowed a row: an error for nobody, and a message for one instead of two.
+    // An open quotation mark has made one cell of two rows: one message in place of two, and no error.
     let swallowed = "phone number,name,day\n07700900123,\"Ada,Friday\n07700900124,Bo\",Monday\n";
     twice.as_object_mut().unwrap().remove("rows");
     twice["csv"] = swallowed.into();

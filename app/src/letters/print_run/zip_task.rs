@@ -129,7 +129,7 @@ async fn put(app: &App, task: &TaskContext, batch: &mut PrintBatch) -> Result<()
         );
     }
     batch.name = Some(name);
-    // Nobody acknowledges a zip that was not put.
+    // A zip that was not put is never acknowledged, and must not be waited for.
     batch.state = if count > 0 {
         BatchState::Put
     } else {

@@ -178,7 +178,7 @@ fn errors_and_missing_values_of_libreoffice_are_faults_of_their_cells() {
             "#NV",
         ),
         cell_of("table:formula='of:=A1'", ""),
-        // The same text that somebody typed.
+        // The same characters, but typed as text.
         cell_of("office:value-type='string'", "#N/A"),
         cell_of(
             "table:formula='of:=A1' office:value-type='float' office:value='5'",
