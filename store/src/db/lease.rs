@@ -32,11 +32,20 @@ pub(super) struct Lease<C: Backend> {
     /// `None` once it was dropped.
     pooled: Option<Pooled<C>>,
     in_transaction: bool,
-    /// Whether a statement is running: if its future is dropped, the answer is still to come.
-    is_running: bool,
-    /// Set when a statement got no answer: the connection must not return to the pool.
-    is_broken: bool,
+    last: LastStatement,
     limit: Option<Duration>,
+}
+
+/// What became of the last statement of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastStatement {
+    Answered,
+    /// The server may have ended the session with its error.
+    Failed,
+    /// If its future is dropped, the answer is still to come.
+    Running,
+    /// It, or one before it, got no answer: the connection must not return to the pool.
+    Lost,
 }
 
 impl<C: Backend> Lease<C> {
@@ -44,8 +53,7 @@ impl<C: Backend> Lease<C> {
         Ok(Self {
             pooled: Some(pool.acquire().await?),
             in_transaction: false,
-            is_running: false,
-            is_broken: false,
+            last: LastStatement::Answered,
             limit: C::LIMITS.map(|(ordinary, _)| ordinary),
         })
     }
@@ -69,23 +77,32 @@ impl<C: Backend> Lease<C> {
 
     /// Returns the connection for a statement, and how long the statement may take. [`Self::finish`] gets its result.
     pub(super) fn start(&mut self) -> (&mut C, Option<Duration>) {
-        self.is_running = true;
+        self.set_last(LastStatement::Running);
         let limit = self.limit;
         (self.connection(), limit)
     }
 
     /// Passes on the result of a statement, and remembers when the connection can no longer be used.
     pub(super) fn finish<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        self.is_running = false;
-        if let Err(sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)) = &result {
-            self.is_broken = true;
-        }
+        self.set_last(match &result {
+            Ok(_) => LastStatement::Answered,
+            Err(sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)) => {
+                LastStatement::Lost
+            }
+            Err(_) => LastStatement::Failed,
+        });
         result
     }
 
     /// Records that the last statement has rows that were not read.
-    pub(super) const fn leave_unread(&mut self) {
-        self.is_running = true;
+    pub(super) fn leave_unread(&mut self) {
+        self.set_last(LastStatement::Running);
+    }
+
+    fn set_last(&mut self, last: LastStatement) {
+        if self.last != LastStatement::Lost {
+            self.last = last;
+        }
     }
 
     pub(super) async fn commit(mut self) -> Result<(), Error> {
@@ -129,17 +146,18 @@ impl<C: Backend> Drop for Lease<C> {
         let Some(pooled) = self.pooled.take() else {
             return;
         };
-        if self.is_broken {
+        if self.last == LastStatement::Lost {
             // Closes the socket. The pool may open another connection at once.
             return;
         }
-        if !self.in_transaction && !self.is_running {
+        if !self.in_transaction && self.last == LastStatement::Answered {
             pooled.release();
             return;
         }
         // Without a runtime it is closed.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let mut cleaning = Box::pin(clean(pooled, self.in_transaction, self.is_running));
+            let was_running = self.last == LastStatement::Running;
+            let mut cleaning = Box::pin(clean(pooled, self.in_transaction, was_running));
             // The rollback is sent now: others wait for the lock, and the runtime may have much to do, or end.
             if cleaning.as_mut().now_or_never().is_none() {
                 runtime.spawn(cleaning);

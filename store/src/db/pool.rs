@@ -16,6 +16,7 @@ use tokio::{
 
 /// Limit of a round trip that does no work: validating a connection, and rolling back.
 pub(super) const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(2);
+
 /// Connections with the same options, at most so many. Cheap to clone.
 pub(crate) struct Pool<C: Connection>(Arc<Inner<C>>);
 
