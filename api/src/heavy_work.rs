@@ -1,21 +1,12 @@
 //! Work of a request that takes longer than other requests should wait: previews, bulk requests, very large messages.
 //! It has threads of its own, a few of them, so that the threads that serve HTTP stay free.
 
-use std::{
-    collections::HashMap,
-    future::poll_fn,
-    panic::resume_unwind,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    task::Poll,
-};
+use std::{future::poll_fn, panic::resume_unwind, sync::Arc, task::Poll};
 
+use app::{PlaceInQueue, ServiceTurns};
 use domain::ServiceId;
 use futures::future::BoxFuture;
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
-};
+use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
 
 use crate::problem::Problem;
 
@@ -28,16 +19,7 @@ pub(crate) const LARGE_BODY_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct HeavyWork {
     running: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
-    /// Of each service that has work here.
-    services: Mutex<HashMap<ServiceId, Weak<OfService>>>,
-}
-
-/// The work of one service, running or waiting. Each piece of work holds a reference.
-#[derive(Debug)]
-struct OfService {
-    /// The permit of the one that runs.
-    turn: Semaphore,
+    turns: ServiceTurns,
 }
 
 impl HeavyWork {
@@ -48,8 +30,16 @@ impl HeavyWork {
         let at_once = at_once.unwrap_or_else(|| processors() / 2).max(1);
         Self {
             running: Arc::new(Semaphore::new(at_once)),
-            admitted: Arc::new(Semaphore::new(at_once * (1 + WAITING_FOR_EACH))),
-            services: Mutex::default(),
+            turns: ServiceTurns::new(at_once * (1 + WAITING_FOR_EACH)),
+        }
+    }
+
+    /// Returns a queue of its own for work that shares the processors with this: one whose work waits for its client most of the
+    /// time would take up the places of all others.
+    pub(crate) fn with_its_own_queue(&self, places: usize) -> Self {
+        Self {
+            running: Arc::clone(&self.running),
+            turns: ServiceTurns::new(places),
         }
     }
 
@@ -62,16 +52,15 @@ impl HeavyWork {
         work: BoxFuture<'static, T>,
     ) -> Result<T, Problem> {
         // Refused and not queued without end: each request that waits keeps its body in memory.
-        let Some((admitted, of_service)) = self.admit(service) else {
+        let Some(place) = self.turns.admit(service) else {
             metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
             return Err(Problem::too_many_bodies());
         };
         let running = Arc::clone(&self.running);
         let runtime = Handle::current();
         let done = spawn_blocking(move || {
-            // Held here and not by the caller, who may be gone before the work is done.
-            let _admitted = admitted;
-            runtime.block_on(in_turns(&of_service.turn, &running, work))
+            // The place is held here and not by the caller, who may be gone before the work is done.
+            runtime.block_on(in_turns(&place, &running, work))
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -84,36 +73,17 @@ impl HeavyWork {
     }
 }
 
-impl HeavyWork {
-    /// Returns a place for work of a service, if there is one for it.
-    fn admit(&self, service: ServiceId) -> Option<(OwnedSemaphorePermit, Arc<OfService>)> {
-        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock, so that no service passes its share by asking twice at once.
-        let permit = Arc::clone(&self.admitted).try_acquire_owned().ok()?;
-        if let Some(of_service) = services.get(&service).and_then(Weak::upgrade) {
-            // This reference is one of them, as the new work will be.
-            let with_this = Arc::strong_count(&of_service);
-            // However much one service sends, the next one finds room.
-            let is_in_share = with_this <= self.admitted.available_permits() + 1;
-            return is_in_share.then_some((permit, of_service));
-        }
-        // As many as have work now, and those that had some since the last new one.
-        services.retain(|_, of_service| of_service.strong_count() > 0);
-        let of_service = Arc::new(OfService {
-            turn: Semaphore::new(1),
-        });
-        services.insert(service, Arc::downgrade(&of_service));
-        Some((permit, of_service))
-    }
-}
-
 /// Runs `work`, with permits while it uses the processor and without them while it waits for the database: a database that
 /// is slow must not make those wait that are still to be parsed.
-async fn in_turns<T>(turn: &Semaphore, running: &Semaphore, mut work: BoxFuture<'static, T>) -> T {
+async fn in_turns<T>(
+    place: &PlaceInQueue,
+    running: &Semaphore,
+    mut work: BoxFuture<'static, T>,
+) -> T {
     loop {
         // Its own turn first: of each service at most one waits for a processor, and those take turns.
-        // Never an error, which only a closed semaphore returns: these stay open.
-        let own_turn = turn.acquire().await;
+        let own_turn = place.turn().await;
+        // Never an error, which only a closed semaphore returns: this one stays open.
         let permit = running.acquire().await;
         let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         drop((permit, own_turn));
@@ -180,8 +150,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let more: Vec<_> = (0..5).map(|_| start_for(&pool, service(1))).collect();
-        let admitted_of =
-            |pool: &HeavyWork| 1 + WAITING_FOR_EACH - pool.admitted.available_permits();
+        let admitted_of = |pool: &HeavyWork| 1 + WAITING_FOR_EACH - pool.turns.free_places();
         while admitted_of(&pool) < 6 {
             tokio::task::yield_now().await;
         }
@@ -222,7 +191,7 @@ mod tests {
         for number in 0..=WAITING_FOR_EACH as u128 {
             started.push(start_for(&pool, service(number)));
         }
-        while pool.admitted.available_permits() > 0 {
+        while pool.turns.free_places() > 0 {
             tokio::task::yield_now().await;
         }
         let refused = pool.run(service(1), Box::pin(async {})).await.unwrap_err();
@@ -242,9 +211,9 @@ mod tests {
         let pool = Arc::new(HeavyWork::new(Some(1)));
         let mut started = Vec::new();
         for _ in 0..=WAITING_FOR_EACH / 2 {
-            let before = pool.admitted.available_permits();
+            let before = pool.turns.free_places();
             started.push(start(&pool));
-            while pool.admitted.available_permits() == before {
+            while pool.turns.free_places() == before {
                 tokio::task::yield_now().await;
             }
         }

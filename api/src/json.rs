@@ -80,10 +80,16 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
         return json.into();
     }
     let (mut kept, mut rest) = (Vec::with_capacity(json.len()), json);
+    // Whether the escape of half a character stands directly before the rest. A NUL after it stays, so that the parser
+    // refuses the text: without the NUL it would join the half after it, and the two would be another character.
+    let mut is_after_half = false;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
         kept.extend_from_slice(&rest[..backslash]);
         let escape = &rest[backslash..];
-        rest = if let Some(after) = escape.strip_prefix(NUL) {
+        is_after_half &= backslash == 0;
+        rest = if let Some(after) = escape.strip_prefix(NUL)
+            && !is_after_half
+        {
             after
         } else {
             // Copy an escape whole: the second byte of `\\` must not be read as the start of another escape, and what
@@ -95,11 +101,26 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
             };
             let (escape, after) = escape.split_at(escape.len().min(length));
             kept.extend_from_slice(escape);
+            is_after_half = is_high_surrogate(escape);
             after
         };
     }
     kept.extend_from_slice(rest);
     kept.into()
+}
+
+/// Returns whether an escape is the first half of a surrogate pair: `\uD800` to `\uDBFF`.
+fn is_high_surrogate(escape: &[u8]) -> bool {
+    matches!(
+        escape,
+        [
+            b'\\',
+            b'u',
+            b'd' | b'D',
+            b'8' | b'9' | b'a' | b'b' | b'A' | b'B',
+            ..
+        ]
+    )
 }
 
 /// The most values in a JSON text, the names of members included. A value of two bytes, or an object of six, takes up to a
@@ -221,6 +242,10 @@ mod tests {
             (r#"["\u0041\u0000\u00e9"]"#, r#"["\u0041\u00e9"]"#),
             (r#"["\u00\u000000"]"#, r#"["\u00\u000000"]"#),
             (r"\u0000\u00", r"\u00"),
+            (
+                r#"["\ud83d\ude00\u0000\ud83d\ude00"]"#,
+                r#"["\ud83d\ude00\ud83d\ude00"]"#,
+            ),
         ] {
             assert_eq!(without_nul(json.as_bytes()), kept.as_bytes(), "{json}");
         }
@@ -235,6 +260,11 @@ mod tests {
             r"\u00\u00000d",
             r"\\u0000\u00\u000000",
             r"\u00\u000000number",
+            r"\ud800\u0000\udc00",
+            r"\uDBFF\u0000\uDFFF",
+            r"\ud83d\u0000\u0000\ude00",
+            r"\u0000\ud83d\u0000\ude00",
+            r"\ud83d\u0000",
         ] {
             for body in [
                 format!(r#"{{"a":"{text}"}}"#),

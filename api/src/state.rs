@@ -16,6 +16,9 @@ const UNSUBSCRIBES_PER_SECOND: u32 = 50;
 /// Pages of lists that are made at once: each can take some ten times its size in memory while it is.
 const PAGES_AT_ONCE: usize = 8;
 
+/// Spreadsheets that are received and checked at once. Each has a thread, which waits for its client most of the time.
+const UPLOADS_AT_ONCE: usize = 64;
+
 /// Settings of the HTTP interface.
 #[derive(Clone)]
 pub struct Settings {
@@ -23,6 +26,8 @@ pub struct Settings {
     pub internal_client_id: String,
     /// The secrets that internal clients may sign with.
     pub internal_secrets: Vec<Private<String>>,
+    /// The secrets that programs which test the installation may sign with, as `notify-functional-tests`.
+    pub functional_tests_secrets: Vec<Private<String>>,
     /// Whether to trust `X-Forwarded-Proto`, because a proxy of ours sets it.
     pub trust_forwarded_proto: bool,
     /// The commit that the program was built from, for `/_status`.
@@ -103,6 +108,7 @@ impl Default for Settings {
             internal_client_id: "notify-admin".to_owned(),
             // Without a secret no token fits, so internal endpoints are closed until one is set.
             internal_secrets: Vec::new(),
+            functional_tests_secrets: Vec::new(),
             // Without a proxy in front, every caller could set this header and `X-Forwarded-For` as it likes.
             trust_forwarded_proto: false,
             git_commit: None,
@@ -137,6 +143,8 @@ pub struct Api {
     pub app: App,
     pub(crate) settings: Arc<Settings>,
     pub(crate) heavy_work: Arc<HeavyWork>,
+    /// The checks of spreadsheets that are uploaded.
+    pub(crate) upload_checks: Arc<HeavyWork>,
     /// The pages of lists that are being made.
     pub(crate) pages: Arc<Semaphore>,
     pub(crate) receipt_limit: Arc<PeerLimit>,
@@ -146,11 +154,13 @@ pub struct Api {
 impl Api {
     /// Returns the HTTP interface of a platform.
     pub fn new(app: App, settings: Settings) -> Self {
+        let heavy_work = HeavyWork::new(settings.heavy_requests);
         Self {
             app,
+            upload_checks: Arc::new(heavy_work.with_its_own_queue(UPLOADS_AT_ONCE)),
             receipt_limit: Arc::new(PeerLimit::new(settings.receipts.per_second)),
             unsubscribe_limit: Arc::new(PeerLimit::new(UNSUBSCRIBES_PER_SECOND)),
-            heavy_work: Arc::new(HeavyWork::new(settings.heavy_requests)),
+            heavy_work: Arc::new(heavy_work),
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             settings: Arc::new(settings),
         }

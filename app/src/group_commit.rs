@@ -11,7 +11,7 @@ use store::Store;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::error;
 
-use crate::partitions::Partitions;
+use crate::{database_gate::DatabaseGate, partitions::Partitions};
 
 /// Rows that may wait for a commit.
 const QUEUE_CAPACITY: usize = 4096;
@@ -28,6 +28,7 @@ pub(crate) struct Infrastructure {
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
     pub(crate) partitions: Partitions,
+    pub(crate) database_gate: DatabaseGate,
 }
 
 /// Commits rows, many in one transaction.

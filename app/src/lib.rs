@@ -10,6 +10,7 @@ mod audit;
 pub mod cache;
 pub mod callbacks;
 mod compose;
+mod database_gate;
 pub mod documents;
 pub mod fixtures;
 pub mod foreign_files;
@@ -22,8 +23,10 @@ pub mod notifications;
 mod partitions;
 pub mod privacy;
 pub mod receipts;
+pub mod savers;
 mod sealing;
 mod send;
+mod service_turns;
 mod settings;
 pub mod suppression;
 pub mod tasks;
@@ -41,6 +44,7 @@ use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 use tokio_util::sync::CancellationToken;
 
+use database_gate::DatabaseGate;
 use group_commit::Infrastructure;
 
 pub use accept::{
@@ -54,7 +58,10 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{ProviderLimits, Providers, Weighted};
-pub use settings::{InvalidTime, Money, NoticeTemplate, Settings, SmsKeywords, TimeZone};
+pub use service_turns::{PlaceInQueue, ServiceTurns};
+pub use settings::{
+    Intake, IntakeMode, InvalidTime, Money, NoticeTemplate, Settings, SmsKeywords, TimeZone,
+};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 
@@ -75,6 +82,8 @@ pub struct AppInner {
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
     pub(crate) partitions: partitions::Partitions,
+    pub(crate) database_gate: DatabaseGate,
+    pub(crate) intake: Option<intake::SharedLog>,
     pub(crate) accept: accept::AcceptState,
     pub(crate) caches: cache::Caches,
     pub(crate) callbacks: callbacks::CallbackState,
@@ -99,6 +108,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Source of randomness.
     pub random: Arc<dyn RandomSource>,
+    /// The intake log, if there is one. It is read even if the settings do not use it for accepting.
+    pub intake: Option<intake::SharedLog>,
 }
 
 impl Deref for App {
@@ -119,7 +130,12 @@ impl App {
             foreign_files,
             clock,
             random,
+            intake,
         } = dependencies;
+        let database_gate = match &intake {
+            Some(_) if settings.intake.uses_log() => settings.intake.gate(&clock),
+            _ => DatabaseGate::default(),
+        };
         let partitions = partitions::Partitions::new(store.clone(), clock.clone());
         let infrastructure = Infrastructure {
             store,
@@ -127,8 +143,9 @@ impl App {
             random,
             notifier: Notifier::new(tasks::POOLS.iter().map(|pool| pool.name)),
             partitions,
+            database_gate,
         };
-        let accept = accept::AcceptState::start(&infrastructure);
+        let accept = accept::AcceptState::start(&infrastructure, intake.as_ref(), &settings.intake);
         let receipts = receipts::ReceiptState::start(&infrastructure);
         let callbacks =
             callbacks::CallbackState::start(&infrastructure, settings.callback_pause_after);
@@ -139,6 +156,7 @@ impl App {
             random,
             notifier,
             partitions,
+            database_gate,
         } = infrastructure;
         Self(Arc::new(AppInner {
             settings,
@@ -150,8 +168,10 @@ impl App {
             random,
             notifier,
             partitions,
+            caches: cache::Caches::new(&database_gate),
+            database_gate,
+            intake,
             accept,
-            caches: cache::Caches::new(),
             callbacks,
             documents: documents::DocumentState::default(),
             receipts,
@@ -183,7 +203,8 @@ impl App {
     /// Creates the workers over the queue in the database. Nothing runs until [`Runner::run`] is called.
     pub fn runner(&self, settings: queue::RunnerSettings) -> Runner {
         let source =
-            DatabaseSource::new(self.store.clone(), self.clock.clone(), self.random.clone());
+            DatabaseSource::new(self.store.clone(), self.clock.clone(), self.random.clone())
+                .merging(tasks::merger());
         Runner::new(
             Arc::new(source),
             Arc::new(self.clone()),

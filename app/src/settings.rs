@@ -1,7 +1,10 @@
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use domain::{ServiceId, TemplateId, Timestamp};
+use domain::{Clock, ServiceId, TemplateId, Timestamp};
 use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::database_gate::DatabaseGate;
 
 /// An exact amount in millionths of a pound. Money is never a float until it is written as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +63,8 @@ pub struct Settings {
     pub sms_rate: Money,
     /// Whether letters with a test key wait for a simulated receipt, instead of being delivered at once.
     pub test_letters_fake_delivery: bool,
+    /// Requests a minute for lists and PDFs with one type of key of a service (`docs/spec/public-api.md` §4).
+    pub reads_per_minute: u32,
     /// Maximum number of rows of a spreadsheet (`docs/spec/workers.md` §4.3).
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
@@ -86,6 +91,54 @@ pub struct Settings {
     pub suppress_complaints: bool,
     /// Time zone in which days begin and end, for retention and counting.
     pub time_zone: TimeZone,
+    /// Which messages are accepted by the intake log.
+    pub intake: Intake,
+}
+
+/// Which messages are accepted by the intake log, and what accepting does while the database does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intake {
+    /// Which messages go to the log.
+    pub mode: IntakeMode,
+    /// Services and templates whose messages go to the log whatever the mode.
+    pub always_for: BTreeSet<Uuid>,
+    /// How long accepting waits for an answer of the database.
+    pub patience: Duration,
+    /// How old services, keys and templates may be while the database does not answer.
+    pub max_stale: Duration,
+}
+
+/// Which messages are accepted by the intake log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntakeMode {
+    /// None: a message is accepted once the database has it.
+    Database,
+    /// Those for which the database does not answer in time.
+    Fallback,
+    /// All.
+    Always,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self {
+            mode: IntakeMode::Database,
+            always_for: BTreeSet::new(),
+            patience: Duration::from_millis(250),
+            max_stale: Duration::from_mins(30),
+        }
+    }
+}
+
+impl Intake {
+    /// Returns whether some messages may go to the log.
+    pub fn uses_log(&self) -> bool {
+        self.mode != IntakeMode::Database || !self.always_for.is_empty()
+    }
+
+    pub(crate) fn gate(&self, clock: &Arc<dyn Clock>) -> DatabaseGate {
+        DatabaseGate::new(clock.clone(), self.patience, self.max_stale)
+    }
 }
 
 impl Default for Settings {
@@ -101,6 +154,7 @@ impl Default for Settings {
                 micropounds: 23_300,
             },
             test_letters_fake_delivery: false,
+            reads_per_minute: 6_000,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
             storage_limit_bytes: 100 << 30,
@@ -114,6 +168,7 @@ impl Default for Settings {
             suppress_hard_bounces: true,
             suppress_complaints: true,
             time_zone: TimeZone::default(),
+            intake: Intake::default(),
         }
     }
 }

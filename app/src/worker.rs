@@ -155,6 +155,14 @@ impl TaskHandler for App {
             tasks::LETTERS_STILL_SENDING => letter_alarms::still_sending(self).await,
             tasks::MISSING_ACKNOWLEDGEMENTS => letter_alarms::missing_acknowledgements(self).await,
             tasks::MISSING_SORTED_COUNTS => letter_alarms::missing_counts(self).await,
+            tasks::CHANGE_PRINT_API_KEY => {
+                letters::credentials::change_due(self, task, letters::credentials::Kind::ApiKey)
+                    .await
+            }
+            tasks::CHANGE_PRINT_PASSWORD => {
+                letters::credentials::change_due(self, task, letters::credentials::Kind::Password)
+                    .await
+            }
             tasks::CHECK_FOR_RESPONSE_FILES => letters::response_files::sweep(self).await,
             tasks::ZIP_AND_SEND_LETTERS => {
                 with(task, async |zip| {

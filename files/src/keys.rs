@@ -6,11 +6,14 @@ use object_store::path::Path;
 use uuid::Uuid;
 
 /// The folders of all paths.
-pub const FOLDERS: [&str; 7] = [
+pub const FOLDERS: [&str; 10] = [
     "spreadsheets",
     "contact-lists",
     "letters",
     "letter-originals",
+    "letter-uploads",
+    "letter-attachments",
+    "letter-logos",
     "response-files",
     "documents",
     "template-files",
@@ -54,6 +57,35 @@ impl Key {
     /// Returns the folder of the original letters of a day.
     pub fn letter_originals_of(day: &str) -> Self {
         Self(format!("letter-originals/{day}"))
+    }
+
+    /// Returns the path of a letter that was uploaded and not yet sent; stored sealed. `day` is that of the upload.
+    pub fn letter_upload(day: &str, service: Uuid, upload: Uuid) -> Self {
+        let Self(folder) = Self::letter_uploads_of(day);
+        Self(format!("{folder}/service-{service}/{upload}.pdf"))
+    }
+
+    /// Returns the path of what is known of an uploaded letter: JSON, stored sealed.
+    pub fn letter_upload_facts(day: &str, service: Uuid, upload: Uuid) -> Self {
+        let Self(folder) = Self::letter_uploads_of(day);
+        Self(format!("{folder}/service-{service}/{upload}.json"))
+    }
+
+    /// Returns the folder of the uploaded letters of a day.
+    pub fn letter_uploads_of(day: &str) -> Self {
+        Self(format!("letter-uploads/{day}"))
+    }
+
+    /// Returns the path of pages that are appended to letters of a template; stored sealed.
+    pub fn letter_attachment(service: Uuid, attachment: Uuid) -> Self {
+        Self(format!(
+            "letter-attachments/service-{service}/{attachment}.pdf"
+        ))
+    }
+
+    /// Returns the path of the logo at the head of a service's letters; stored sealed.
+    pub fn letter_logo(service: Uuid, logo: Uuid) -> Self {
+        Self(format!("letter-logos/service-{service}/{logo}.png"))
     }
 
     /// Returns the path of a response file of a print provider that an operator has uploaded; stored sealed.
@@ -106,6 +138,10 @@ mod tests {
             Key::letter_pdf(id, id),
             Key::letter_validation(id, id),
             Key::letter_original("2026-11-30", id, id),
+            Key::letter_upload("2026-11-30", id, id),
+            Key::letter_upload_facts("2026-11-30", id, id),
+            Key::letter_attachment(id, id),
+            Key::letter_logo(id, id),
             Key::response_file(id),
             Key::document(id, id),
             Key::template_file(id, id),

@@ -6,6 +6,7 @@
 mod error;
 pub mod keys;
 mod partial_uploads;
+pub mod settings_file;
 mod storage;
 #[cfg(test)]
 mod tests;

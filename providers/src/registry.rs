@@ -3,7 +3,7 @@
 use crate::{
     EmailProvider, LetterProvider, SmsProvider,
     email::{ses::SesSettings, smtp::SmtpSettings},
-    letter::file_drop::FileDropSettings,
+    letter::{dvla::DvlaSettings, file_drop::FileDropSettings},
     settings::ProviderKind,
     sink::SinkSettings,
     sms::{
@@ -32,6 +32,7 @@ pub const KINDS: Kinds = Kinds {
         ProviderKind::new::<SinkSettings>(SINK),
     ],
     letter: &[
+        ProviderKind::new::<DvlaSettings>("dvla"),
         ProviderKind::new::<FileDropSettings>("file-drop"),
         ProviderKind::new::<SinkSettings>(SINK),
     ],

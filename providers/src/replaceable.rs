@@ -10,7 +10,7 @@ use domain::SmsReceiptSource;
 
 use crate::{
     Email, EmailProvider, Letter, LetterProvider, SendError, SendReceipt, Sms, SmsProvider,
-    letter::{ResponseFiles, file_drop::FileDrop},
+    letter::{ChangingCredentials, ResponseFiles, file_drop::FileDrop},
     sms::receipts::{InboundSms, ProviderRequest, RequestError, SmsReceipt, SmsReceiver},
 };
 
@@ -103,6 +103,10 @@ impl LetterProvider for Replaceable<dyn LetterProvider> {
 
     fn volumes_to(&self) -> Vec<String> {
         self.current().volumes_to()
+    }
+
+    fn changing_credentials(&self) -> Option<Arc<dyn ChangingCredentials>> {
+        self.current().changing_credentials()
     }
 
     async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {

@@ -1,4 +1,8 @@
-use std::{borrow::Cow, fmt, fs, path::PathBuf};
+use std::{
+    borrow::Cow,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
@@ -61,7 +65,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
         let found = match map.next_key::<String>()?.as_deref() {
             Some("env") => from_environment(&map.next_value::<String>()?),
-            Some("file") => from_file(&map.next_value()?),
+            Some("file") => from_file(&map.next_value::<PathBuf>()?),
             _ => {
                 return Err(de::Error::custom(
                     "a secret in a table needs `env` or `file`",
@@ -81,8 +85,8 @@ fn from_environment(name: &str) -> Result<String, String> {
     std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))
 }
 
-fn from_file(path: &PathBuf) -> Result<String, String> {
-    let text = fs::read_to_string(path);
+fn from_file(path: &Path) -> Result<String, String> {
+    let text = files::settings_file::read_text(path);
     let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     // Editors and `echo` end a file with a line end, and no secret has one.
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn a_secret_may_stand_in_a_file_or_in_the_environment() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "hunter2\n").unwrap();
+        std::fs::write(file.path(), "hunter2\n").unwrap();
         assert_eq!(read(json!({"file": file.path()})).unwrap(), "hunter2");
         assert!(read(json!({"env": "PATH"})).unwrap().contains('/'));
         assert_eq!(read(json!("hunter2")).unwrap(), "hunter2");

@@ -1,6 +1,6 @@
 //! What the settings of all providers have in common: reading, checking, building.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io, path::Path, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -100,6 +100,22 @@ pub(crate) fn require_positive<N: PartialEq + Default + Copy>(
         ))
     } else {
         Ok(())
+    }
+}
+
+/// Fails if a setting names something else than a file. The file itself may be written later.
+pub(crate) fn check_settings_file(
+    provider: &str,
+    setting: &'static str,
+    file: &Path,
+) -> Result<(), SettingsError> {
+    match files::settings_file::check_is_regular(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SettingsError::invalid(
+            provider,
+            setting,
+            format!("cannot read {}: {error}", file.display()),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -16,7 +16,10 @@ use store::{
     tasks::{self, Claimed, KnownService, Lease, LeasedTask},
 };
 
-use crate::{ClaimLimits, SourceError, TaskSource, lanes, poison::log_crashed, turns::Turns};
+use crate::{
+    ClaimLimits, SourceError, TaskMerger, TaskSource, lanes, merging, poison::log_crashed,
+    turns::Turns,
+};
 
 /// Task source over the store's tables.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct DatabaseSource {
     turns: Mutex<BTreeMap<(String, Lane), Turns>>,
     round: AtomicU32,
     has_rare_sweeps: bool,
+    merger: Option<Arc<dyn TaskMerger>>,
 }
 
 /// The tasks that one call of [`TaskSource::claim`] asks for, and what it has claimed so far.
@@ -68,7 +72,15 @@ impl DatabaseSource {
             turns: Mutex::default(),
             round: AtomicU32::new(0),
             has_rare_sweeps: false,
+            merger: None,
         }
+    }
+
+    /// Merges tasks as they are claimed, as far as this merger says.
+    #[must_use]
+    pub fn merging(mut self, merger: Arc<dyn TaskMerger>) -> Self {
+        self.merger = Some(merger);
+        self
     }
 
     /// Makes sweeps as rare as where they are expensive, for tests of what happens between them.
@@ -233,7 +245,14 @@ impl DatabaseSource {
             worker: self.worker,
             until: now.plus(request.lease),
         };
-        Ok(tasks::claim(tx, request.pool, lane, service, &lease, now, count).await?)
+        let claimed = tasks::claim(tx, request.pool, lane, service, &lease, now, count).await?;
+        let Some(merger) = &self.merger else {
+            return Ok(claimed);
+        };
+        let more = length(&claimed.tasks) == count;
+        let ready = (service.from, now);
+        let tasks = merging::merge_claimed(tx, &**merger, claimed.tasks, ready, more).await?;
+        Ok(Claimed { tasks, ..claimed })
     }
 }
 

@@ -26,6 +26,7 @@
 pub mod conformance;
 mod database;
 mod lanes;
+mod merging;
 mod notifier;
 mod poison;
 mod pool;
@@ -37,6 +38,7 @@ mod task;
 mod turns;
 
 pub use database::DatabaseSource;
+pub use merging::{MergedWork, TaskMerger};
 pub use notifier::Notifier;
 pub use poison::{PoisonMessage, catch_panic, log_crashed};
 pub use pool::Pool;

@@ -142,7 +142,7 @@ impl DataDir {
     /// Reads a text file; `None` if it does not exist.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.file(name);
-        match fs::read_to_string(&path) {
+        match files::settings_file::read_text(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context(format!("cannot read {}", path.display())),
@@ -188,6 +188,13 @@ impl DataDir {
             content_written: text,
         })
     }
+}
+
+/// Returns the path of an embedded database while it is restored.
+pub(crate) fn partial_database(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".restoring");
+    path.into()
 }
 
 /// Removes `running.json` when it is dropped, unless another process has replaced it.

@@ -103,6 +103,10 @@ fn describe() {
         "Task attempts, by kind and outcome."
     );
     describe_counter!(
+        "pillarbox_tasks_merged_total",
+        "Waiting tasks whose messages were added to those of another task as it was claimed."
+    );
+    describe_counter!(
         "pillarbox_dead_letters_total",
         "Tasks that became dead letters since the start."
     );
@@ -126,6 +130,26 @@ fn describe() {
     describe_counter!(
         "pillarbox_busy_refusals_total",
         "Requests answered with 503 because the write queue was full: the database does not keep up."
+    );
+    describe_counter!(
+        "pillarbox_intake_appended_total",
+        "Notifications accepted by the intake log, by queue."
+    );
+    describe_counter!(
+        "pillarbox_intake_saved_total",
+        "Notifications that savers have stored from the intake log, by queue."
+    );
+    describe_counter!(
+        "pillarbox_intake_repetitions_total",
+        "Notifications of the intake log that are not sent because they repeat an idempotency key, by queue."
+    );
+    describe_counter!(
+        "pillarbox_intake_aside_total",
+        "Groups of notifications that could not be saved and were set aside, by queue; expected to stay 0."
+    );
+    describe_gauge!(
+        "pillarbox_intake_groups",
+        "Groups of notifications in the intake log, by queue and whether they wait or were set aside."
     );
     describe_counter!(
         "pillarbox_connections_refused_total",
@@ -210,6 +234,12 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
                 error = &error as &dyn std::error::Error,
                 "cannot read the backlog of callbacks, will retry"
             ),
+        }
+        if let Err(error) = app::savers::publish_depths(app).await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot read the state of the intake log, will retry"
+            );
         }
         // `pillarbox keyring rotate` promises that a running platform uses a new key within ten seconds.
         if let Err(error) = app.store().keyring().reload() {

@@ -1,4 +1,4 @@
-//! The roles of a process: HTTP server, worker, clock. One process may have all of them, or each runs on machines of its
+//! The roles of a process: HTTP server, worker, saver, clock. One process may have all of them, or each runs on machines of its
 //! own.
 
 use std::{net::SocketAddr, time::Duration};
@@ -28,6 +28,8 @@ pub enum Role {
     Api,
     /// Runs tasks: stores the rows of jobs and sends messages.
     Worker,
+    /// Saves what was accepted by the intake log. Nothing to do without one.
+    Saver,
     /// Starts scheduled tasks. Several are harmless: a task is enqueued once for each time.
     Clock,
 }
@@ -38,6 +40,7 @@ impl Role {
         match self {
             Self::Api => "api",
             Self::Worker => "worker",
+            Self::Saver => "saver",
             Self::Clock => "clock",
         }
     }
@@ -155,6 +158,13 @@ pub async fn start(
     if roles.contains(&Role::Worker) {
         worker_lock = start_workers(&platform, &mut services, &stop).await;
     }
+    if roles.contains(&Role::Saver) {
+        let (app, stop) = (platform.app.clone(), stop.clone());
+        services.spawn(async move {
+            app::savers::run(&app, &stop).await;
+            Ok(())
+        });
+    }
     if roles.contains(&Role::Clock) {
         let (app, stop) = (platform.app.clone(), stop.clone());
         services.spawn(async move {
@@ -267,5 +277,31 @@ impl RunningPlatform {
             self.services.shutdown().await;
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn monitoring(public: &str, metrics_listen: Option<&str>) -> Option<bool> {
+        let public = TcpListener::bind(public).await.unwrap();
+        let settings = Settings {
+            metrics_listen: metrics_listen.map(str::to_owned),
+            ..Settings::default()
+        };
+        let listeners = Listeners::with_monitoring(Some(public), &settings).await;
+        let monitoring = listeners.unwrap().monitoring;
+        monitoring.map(|listener| listener.local_addr().unwrap().ip().is_loopback())
+    }
+
+    #[tokio::test]
+    async fn metrics_leave_an_address_that_other_machines_can_reach() {
+        let (public, private) = ("0.0.0.0:0", "127.0.0.1:0");
+        assert_eq!(monitoring(public, None).await, Some(true));
+        assert_eq!(monitoring(private, None).await, None);
+        // Whoever wants them at one address says so.
+        assert_eq!(monitoring(public, Some("listen")).await, None);
+        assert_eq!(monitoring(public, Some("0.0.0.0:0")).await, Some(false));
     }
 }

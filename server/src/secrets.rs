@@ -73,7 +73,7 @@ pub(crate) fn keyring_text(settings: &Settings) -> anyhow::Result<String> {
         return Ok(text.expose().to_owned());
     }
     let path = keyring_path(settings);
-    std::fs::read_to_string(&path)
+    files::settings_file::read_text(&path)
         .with_context(|| format!("cannot read the key file {}", path.display()))
 }
 

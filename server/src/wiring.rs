@@ -19,9 +19,9 @@ use providers::{
 use store::{Keyring, Store};
 
 use crate::{
-    data_dir::DataDir,
+    data_dir::{DataDir, partial_database},
     metrics, permissions, secrets,
-    settings::{RunningProviders, Settings},
+    settings::{RunningProviders, Settings, split_list},
     system::{SystemClock, SystemRandom},
 };
 
@@ -78,6 +78,7 @@ async fn assemble(
     let files = Files::open(&settings.files_address())?;
     let running = settings.providers.build(&settings.sink_directory())?;
     let providers = app_providers(&settings, &running)?;
+    let intake = settings.intake.open().await?;
     let app = App::new(
         settings.rules(),
         Dependencies {
@@ -87,6 +88,7 @@ async fn assemble(
             foreign_files,
             clock,
             random,
+            intake,
         },
     );
     app.prepare_partitions().await;
@@ -126,6 +128,14 @@ fn secure_stored_data(settings: &Settings) -> anyhow::Result<()> {
 fn check_stored_data(settings: &Settings) -> anyhow::Result<()> {
     if let Some(database) = database_file(settings) {
         permissions::check_database_file(&database)?;
+        let partial = partial_database(&database);
+        // Without this a start would make an empty database beside what is left of the restored one.
+        if partial.exists() {
+            bail!(
+                "a restore was interrupted: {} is not complete; remove what it left and restore again",
+                partial.display()
+            );
+        }
     }
     match settings.files_address().strip_prefix("file:") {
         Some(directory) => permissions::check_files_dir(Path::new(directory)),
@@ -237,6 +247,7 @@ impl Platform {
         let settings = api::Settings {
             internal_client_id: self.settings.internal_client_id.clone(),
             internal_secrets: self.internal_secrets.clone(),
+            functional_tests_secrets: split_list(self.settings.functional_tests_secret.as_ref()),
             trust_forwarded_proto: self.settings.trust_forwarded_proto,
             // Set when a release is built; `/_status` shows them.
             git_commit: option_env!("PILLARBOX_GIT_COMMIT").map(str::to_owned),

@@ -1,6 +1,6 @@
 use super::{
-    CellFault, Layout, Notes, ReadError, Record, Records, Report, Row, Settings, Template,
-    columns::Columns, header::Header, inspection::Inspection, recipient_columns,
+    CellFault, Layout, LongRows, Notes, ReadError, Record, Records, Report, Row, Settings,
+    Template, columns::Columns, header::Header, inspection::Inspection, recipient_columns,
     row_validation::RowValidator, width_candidates::WidthCandidates,
 };
 use domain::Channel;
@@ -31,6 +31,9 @@ impl Checker {
 
     /// Checks the next part of the file, cut anywhere. Fails if the file cannot be read; then there is no report.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
+        if self.has_enough_errors() {
+            return Ok(());
+        }
         let pushed = self.records.push(chunk);
         // First the records that are complete: what is wrong with them stands earlier in the file than the fault of
         // the push.
@@ -58,21 +61,37 @@ impl Checker {
         self.body.as_ref().map_or(0, |body| body.rows)
     }
 
+    /// Returns whether as many rows are in error as the settings ask for. What is pushed afterwards is not read.
+    pub fn has_enough_errors(&self) -> bool {
+        let (Some(body), Some(enough)) = (&self.body, self.settings.max_errors) else {
+            return false;
+        };
+        body.rows_in_error(&self.settings) >= enough
+    }
+
     /// Ends the file and returns the report.
     pub fn finish(mut self) -> Result<Report, ReadError> {
-        self.records.finish()?;
-        self.check_records()?;
+        if !self.has_enough_errors() {
+            self.records.finish()?;
+            self.check_records()?;
+        }
+        // Also if the last row was the one too many: whether more would follow makes no difference to the sender.
+        let is_complete = !self.has_enough_errors();
         let body = self
             .body
             // Without a header there are no columns, so all that the template wants are missing.
             .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
         let line = self.records.lines_before_header();
         let report = body.report(&self.settings, line, &self.notes);
-        Ok(report.with_problems(self.records.quote_problems()))
+        let mut report = report.with_problems(self.records.quote_problems());
+        report.is_complete = is_complete;
+        Ok(report)
     }
 
     fn check_records(&mut self) -> Result<(), ReadError> {
-        while let Some((record, lines_before_header)) = self.records.next_numbered()? {
+        while !self.has_enough_errors()
+            && let Some((record, lines_before_header)) = self.records.next_numbered()?
+        {
             match &mut self.body {
                 None => {
                     let header = self.settings.read_header(record)?;
@@ -157,6 +176,14 @@ impl Body {
         }
     }
 
+    fn rows_in_error(&self, settings: &Settings) -> usize {
+        let refused = match settings.long_rows {
+            LongRows::Refused => self.inspection.long_rows(),
+            LongRows::WarnedAbout => 0,
+        };
+        self.candidates.rows_with_errors().max(refused)
+    }
+
     fn report(self, settings: &Settings, lines_before_header: usize, notes: &Notes) -> Report {
         let channel = settings.template.channel();
         let layout = Layout::new(
@@ -182,7 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{LongRows, Sheet};
+    use crate::Sheet;
     use recipients::guest_lists::GuestList;
 
     fn check(csv: &str, settings: &Settings, chunk: usize) -> Result<Report, ReadError> {
@@ -242,6 +269,32 @@ mod tests {
         // The comma that ends the file goes with its line end, but the row stays.
         assert_eq!(report.error_counts.rows_with_errors, 1000);
         assert_eq!(report.errors.len(), 6);
+    }
+
+    #[test]
+    fn the_check_ends_when_it_has_enough_errors() {
+        let settings = Settings {
+            max_errors: Some(5),
+            long_rows: LongRows::Refused,
+            ..greeting()
+        };
+        let good = "07900900123,Ada\n";
+        // Bad numbers, and rows longer than the header.
+        for bad in ["x,Ada\n", "07900900123,Ada,1,2\n"] {
+            let csv = format!("phone number,name\n{good}{}", bad.repeat(1000));
+            for chunk in [7, csv.len()] {
+                let report = check(&csv, &settings, chunk).unwrap();
+                assert!(!report.is_valid() && !report.is_complete, "{bad}");
+                assert_eq!(report.rows(), 6, "no row is read after the fifth bad one");
+            }
+        }
+        let csv = format!("phone number,name\n{}{good}", "x,Ada\n".repeat(4));
+        let report = check(&csv, &settings, 7).unwrap();
+        assert!(report.is_complete);
+        assert_eq!(
+            (report.rows(), report.error_counts.rows_with_errors),
+            (5, 4)
+        );
     }
 
     #[test]

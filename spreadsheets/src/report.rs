@@ -19,6 +19,10 @@ pub struct Report {
     pub duplicate_recipient_column_headers: Vec<String>,
     /// Whether there are enough recipient columns. It is not part of [`has_errors`](Self::has_errors).
     pub has_recipient_columns: bool,
+    /// False if the check ended early, with [`max_errors`](Settings::max_errors): later rows are neither checked nor
+    /// counted.
+    #[serde(skip)]
+    pub is_complete: bool,
     /// How many rows have which kind of error.
     pub error_counts: ErrorCounts,
     /// What is wrong with the first rows in error.
@@ -55,6 +59,7 @@ impl Report {
             missing_column_headers: header.missing(channel, settings.template.placeholders()),
             duplicate_recipient_column_headers: header.duplicate_recipient_columns(channel),
             has_recipient_columns: header.has_recipient_columns(channel),
+            is_complete: true,
             error_counts: summary.counts,
             errors,
             allowed_to_send_to,

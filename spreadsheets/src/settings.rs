@@ -10,6 +10,8 @@ pub struct Settings {
     pub max_rows: usize,
     /// How many rows in error are shown. Default: 20.
     pub max_errors_shown: usize,
+    /// After how many rows in error the check needs no more rows. Default: it reads all of them.
+    pub max_errors: Option<usize>,
     /// How many of the first rows are shown. Default: 10.
     pub max_initial_rows_shown: usize,
     /// The only recipients that are allowed, unless the list is empty. Default: empty. It does not apply to letters.
@@ -63,6 +65,7 @@ impl Settings {
             // The published defaults (`docs/spec/recipients.md` §8.1); what is our own is off.
             max_rows: 100_000,
             max_errors_shown: 20,
+            max_errors: None,
             max_initial_rows_shown: 10,
             guest_list: GuestList::default(),
             remaining_messages: None,

@@ -49,6 +49,13 @@ impl WidthCandidates {
         self.list.iter_mut()
     }
 
+    /// Returns how many rows have errors, whatever the width of the file turns out to be.
+    pub(super) fn rows_with_errors(&self) -> usize {
+        let of_each = self.list.iter();
+        let of_each = of_each.map(|candidate| candidate.summary.counts.rows_with_errors);
+        of_each.min().unwrap_or_default()
+    }
+
     /// Removes candidates that are narrower than a row that was met.
     pub(super) fn extend_to(&mut self, width: usize) {
         let current = self.index_of(width);

@@ -22,6 +22,21 @@ pub struct RowCounts {
     pub dead_letters: i64,
 }
 
+/// Returns whether the pages of a copied SQLite database fit together and it has nothing that runs by itself or stands in the
+/// place of a table: our schema has neither triggers nor views, so somebody else made them.
+pub async fn is_intact(session: &mut Session) -> Result<bool, Error> {
+    let sql = "SELECT count(*) AS others FROM sqlite_schema WHERE type IN ('trigger', 'view')";
+    let row = session.fetch_optional(sql, args![]).await?;
+    let row = row.expect("a count is always there");
+    if row.get::<i64>("others")? > 0 {
+        return Ok(false);
+    }
+    let checked = session.fetch_all("PRAGMA quick_check(1)", args![]).await?;
+    let verdicts = checked.iter().map(|row| row.get::<String>("quick_check"));
+    let verdicts = verdicts.collect::<Result<Vec<_>, _>>()?;
+    Ok(verdicts == ["ok"])
+}
+
 /// Counts the rows. Reads whole tables, so use it on a copy of the database.
 pub async fn count_rows(session: &mut Session) -> Result<RowCounts, Error> {
     let sql = "SELECT (SELECT count(*) FROM services) AS services, (SELECT count(*) FROM jobs) AS jobs, \

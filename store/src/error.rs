@@ -50,6 +50,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error of a database that did not answer in time, or that is not asked because it did not a moment
+    /// ago.
+    pub const fn no_answer() -> Self {
+        Self::Unavailable(sqlx::Error::PoolTimedOut)
+    }
+
     /// Returns whether the same operation may succeed later.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))

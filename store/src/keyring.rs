@@ -213,7 +213,7 @@ fn read_file(path: &Path) -> Result<Keys, KeyringError> {
         path: path.display().to_string(),
         why,
     };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = files::settings_file::read_text(path).map_err(|error| failed(error.to_string()))?;
     parse(&text).map_err(failed)
 }
 

@@ -32,16 +32,21 @@ pub mod jobs;
 mod keyring;
 pub mod keyring_canary;
 pub mod letter_alarms;
+pub mod letter_attachments;
 pub mod letter_contacts;
+pub mod letter_logos;
 pub mod members;
 mod migrations;
 pub mod named_locks;
 pub mod notifications;
 pub mod organisations;
+#[cfg(feature = "outages")]
+mod outage;
 pub mod partitions;
 pub mod print_runs;
 pub mod printed_letters;
 pub mod provider_counters;
+pub mod provider_credentials;
 pub mod providers;
 pub mod rates;
 pub mod real_channels;
@@ -65,6 +70,8 @@ pub mod users;
 pub use db::{Kind, Session, Tx};
 pub use error::Error;
 pub use keyring::{Keyring, KeyringError};
+#[cfg(feature = "outages")]
+pub use outage::Outage;
 
 use std::path::Path;
 
@@ -73,6 +80,8 @@ use std::path::Path;
 pub struct Store {
     db: db::Db,
     keyring: Keyring,
+    #[cfg(feature = "outages")]
+    outage: Outage,
 }
 
 impl Store {
@@ -82,6 +91,8 @@ impl Store {
         Ok(Self {
             db: db::Db::connect(address, connections).await?,
             keyring,
+            #[cfg(feature = "outages")]
+            outage: Outage::default(),
         })
     }
 
@@ -104,13 +115,23 @@ impl Store {
 
     /// Returns a connection for reading. SQLite rejects writes on it.
     pub async fn read(&self) -> Result<Session, Error> {
+        #[cfg(feature = "outages")]
+        self.outage.pass().await?;
         self.db.read().await
     }
 
     /// Begins a transaction for writing. Keep it short, and never hold it during a call to a provider, the file
     /// storage or a caller.
     pub async fn write(&self) -> Result<Tx, Error> {
+        #[cfg(feature = "outages")]
+        self.outage.pass().await?;
         self.db.begin().await
+    }
+
+    /// Returns the switch with which tests take the database away.
+    #[cfg(feature = "outages")]
+    pub const fn outage(&self) -> &Outage {
+        &self.outage
     }
 
     /// Returns the keys that seal personal data.

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0014_letter_print_run",
     "0015_letter_responses",
     "0016_letter_references",
+    "0018_print_providers",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -157,6 +157,8 @@ pub async fn measure_files(session: &mut Session) -> Result<Vec<Sum>, Error> {
         .fetch_all(
             "SELECT service_id, CAST(SUM(size_bytes) AS bigint) AS bytes FROM ( \
                SELECT service_id, size_bytes FROM documents \
+               UNION ALL SELECT service_id, bytes FROM letter_attachments \
+               UNION ALL SELECT service_id, bytes FROM letter_logos \
                UNION ALL SELECT service_id, size_bytes FROM template_files \
                UNION ALL SELECT service_id, size_bytes FROM contact_lists WHERE archived = $1 \
                UNION ALL SELECT service_id, size_bytes FROM spreadsheets \

@@ -3,6 +3,7 @@
 use domain::{
     Channel, FolderId, Lane, LetterContactId, Postage, ServiceId, TemplateId, Timestamp, UserId,
 };
+use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
@@ -40,6 +41,8 @@ pub struct Template {
     pub letter_contact_id: Option<LetterContactId>,
     /// Current text of the contact block; ignored on writing.
     pub letter_contact_block: Option<String>,
+    /// Pages that are appended to its letters.
+    pub letter_attachment_id: Option<Uuid>,
     /// Welsh subject of a bilingual letter.
     pub welsh_subject: Option<String>,
     /// Welsh body of a bilingual letter.
@@ -56,7 +59,7 @@ pub struct Template {
 
 const COLUMNS: &str = "t.id, t.service_id, t.template_type, t.lane, t.archived, t.hidden, t.folder_id, v.version, \
                        v.name, v.subject, v.content, v.has_unsubscribe_link, v.postage, v.letter_contact_id, \
-                       c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
+                       v.letter_attachment_id, c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
 
 /// A template joined with one of its versions and that version's contact block.
 const TABLES: &str = "templates t JOIN template_versions v ON v.template_id = t.id \
@@ -88,6 +91,7 @@ static VERSIONS: Table<Template> = Table::new(
         has_unsubscribe_link: Bool = template.has_unsubscribe_link,
         postage: Text = template.postage.map(Postage::as_str),
         letter_contact_id: Id = template.letter_contact_id,
+        letter_attachment_id: Id = template.letter_attachment_id,
         welsh_subject: Text = template.welsh_subject.as_deref(),
         welsh_content: Text = template.welsh_content.as_deref(),
         created_by: Id = template.created_by,
@@ -238,6 +242,7 @@ fn parse_template(row: &Row) -> Result<Template, Error> {
         postage: row.parse_optional("template_versions", "postage")?,
         letter_contact_id: row.get("letter_contact_id")?,
         letter_contact_block: row.get("contact_block")?,
+        letter_attachment_id: row.get("letter_attachment_id")?,
         welsh_subject: row.get("welsh_subject")?,
         welsh_content: row.get("welsh_content")?,
         folder_id: row.get("folder_id")?,

@@ -18,6 +18,8 @@ use crate::sns::FakeSns;
 pub const INTERNAL_CLIENT: &str = "notify-admin";
 /// The secret of internal clients.
 pub const INTERNAL_SECRET: &str = "an internal secret of the stories";
+/// Secret of programs that test the installation.
+pub const FUNCTIONAL_TESTS_SECRET: &str = "a secret of functional tests";
 
 /// The user name that MMG sends inbound SMS with.
 pub const MMG_USER: &str = "mmg of the stories";
@@ -65,6 +67,7 @@ impl TestClient {
             api::Settings {
                 internal_client_id: INTERNAL_CLIENT.to_owned(),
                 internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
+                functional_tests_secrets: vec![FUNCTIONAL_TESTS_SECRET.to_owned().into()],
                 inbound_sms_credentials: api::InboundSmsCredentials {
                     mmg_users: vec![MMG_USER.to_owned().into()],
                     mmg_passwords: vec![

@@ -10,6 +10,8 @@ mod client;
 mod database;
 mod deterministic;
 mod file_service;
+mod print_drop;
+mod print_service;
 mod print_shop;
 mod providers;
 mod receiver;
@@ -21,11 +23,14 @@ mod world;
 pub use black_hole::BlackHole;
 pub use browser::{Browser, BrowserResponse};
 pub use client::{
-    INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, TestClient, TestResponse,
+    FUNCTIONAL_TESTS_SECRET, INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER,
+    TestClient, TestResponse,
 };
 pub use database::EmptyDatabase;
 pub use deterministic::{ManualClock, SeededRandom};
 pub use file_service::FakeFileService;
+pub use print_drop::FakeDrop;
+pub use print_service::{FakePrintService, PrintJob};
 pub use print_shop::{Fate, PrintShop, PrintedLetter};
 pub use providers::{Behaviour, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, PanicPoint};
 pub use receiver::{Answer, FakeReceiver, ReceivedCallback};

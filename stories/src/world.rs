@@ -1,10 +1,11 @@
 use std::{panic::resume_unwind, sync::Arc, thread, time::Duration};
 
-use ::providers::EmailProvider;
+use ::providers::{EmailProvider, letter::file_drop::FileDrop};
 use app::{App, Dependencies, Providers, Weighted, foreign_files::ForeignFiles};
 use axum::body::Body;
 use domain::{Clock as _, RandomSource as _};
 use files::Files;
+use intake::SharedLog;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use queue::Runner;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::{
     client::{INTERNAL_CLIENT, INTERNAL_SECRET, TestClient, TestResponse},
     database::{Database, runtime},
     deterministic::{ManualClock, SeededRandom},
+    print_drop::FakeDrop,
     providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
     receiver::FakeReceiver,
     shared_database::SharedDatabase,
@@ -33,6 +35,8 @@ pub struct World {
     pub sms: Arc<FakeSms>,
     /// Its print provider.
     pub letter: Arc<FakeLetter>,
+    /// Where a simulation puts its letters; other stories do not use it.
+    pub print_drop: Arc<FakeDrop>,
     /// Its virus scanner.
     pub scanner: Arc<FakeScanner>,
     /// The hosts that its callbacks go to.
@@ -44,6 +48,7 @@ pub struct World {
     database: Arc<Database>,
     files: Files,
     providers: Providers,
+    intake: Option<SharedLog>,
     checks_queue: bool,
     expects_dead_letters: bool,
 }
@@ -83,8 +88,13 @@ impl World {
     pub async fn seeded(seed: u64, shared_database: &SharedDatabase) -> Self {
         shared_database.reset().await;
         shared_database.entropy.reseed(seed);
-        let few_rows = |settings: &mut app::Settings, _: &mut Providers| {
+        let print_drop = Arc::new(FakeDrop::default());
+        let target = print_drop.clone();
+        let few_rows = move |settings: &mut app::Settings, providers: &mut Providers| {
             settings.job_rows_at_once = 3;
+            settings.print_portion = 2;
+            let drop = FileDrop::over("print-shop", target);
+            providers.letter = vec![Weighted::new(Arc::new(drop), 100)];
         };
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
         let mut world = Self::assemble(
@@ -99,6 +109,7 @@ impl World {
         // A simulation counts its promises itself, and opening the database once more for each seed would cost more than
         // most of them do.
         world.checks_queue = false;
+        world.print_drop = print_drop;
         world
     }
 
@@ -138,6 +149,7 @@ impl World {
             ..Providers::default()
         };
         change(&mut settings, &mut providers);
+        let intake = open_log(&settings, &database).await;
         let app = App::new(
             settings,
             Dependencies {
@@ -147,6 +159,7 @@ impl World {
                 foreign_files: ForeignFiles::in_this_process(),
                 clock: clock.clone(),
                 random: entropy,
+                intake: intake.clone(),
             },
         );
         app.prepare_partitions().await;
@@ -159,6 +172,7 @@ impl World {
             email,
             sms,
             letter,
+            print_drop: Arc::default(),
             scanner,
             receiver,
             sns,
@@ -167,6 +181,7 @@ impl World {
             database,
             files,
             providers,
+            intake,
             checks_queue: true,
             expects_dead_letters: false,
         }
@@ -323,6 +338,23 @@ impl World {
         self.process(settings, self.app.store().clone(), self.providers.clone())
     }
 
+    /// Saves what is in the intake log, and returns how many groups that was.
+    pub async fn save_accepted(&self) -> usize {
+        app::savers::save_what_waits(&self.app)
+            .await
+            .expect("the log and the database answer")
+    }
+
+    /// Returns the intake log, which a world has whose settings use one.
+    pub fn intake(&self) -> &SharedLog {
+        self.intake.as_ref().expect("the settings use a log")
+    }
+
+    /// Returns the switch of this process's database.
+    pub fn outage(&self) -> &store::Outage {
+        self.app.store().outage()
+    }
+
     /// Returns another process over this store.
     pub fn process_over(&self, store: Store) -> App {
         self.process(self.app.settings.clone(), store, self.providers.clone())
@@ -337,6 +369,7 @@ impl World {
     }
 
     fn process(&self, settings: app::Settings, store: Store, providers: Providers) -> App {
+        let settings_use_log = settings.intake.uses_log();
         App::new(
             settings,
             Dependencies {
@@ -346,6 +379,7 @@ impl World {
                 foreign_files: ForeignFiles::in_this_process(),
                 clock: self.clock.clone(),
                 random: Arc::new(SeededRandom::new(self.random_seed())),
+                intake: self.intake.clone().filter(|_| settings_use_log),
             },
         )
     }
@@ -381,11 +415,18 @@ impl World {
         format!("Bearer {token}")
     }
 
+    fn another_process_without_log(&self, store: Store) -> App {
+        let mut settings = self.app.settings.clone();
+        settings.intake = app::Intake::default();
+        self.process(settings, store, self.providers.clone())
+    }
+
     /// Works on the tasks that are ready and returns what is in the queue then.
     async fn leftovers(&self) -> Leftovers {
         let entropy = Arc::new(SeededRandom::new(self.random_seed()));
         let store = open_store(&self.database, &entropy).await;
-        let app = self.process_over(store.clone());
+        // The log's writer stands still with the story's runtime.
+        let app = self.another_process_without_log(store.clone());
         let runner = app.runner(queue::RunnerSettings::default());
         runner.drain(app::tasks::POOLS).await;
         let view = app::upkeep::queue_stats::read(&app).await;
@@ -418,6 +459,15 @@ impl Drop for World {
             assert_eq!(leftovers.dead_letters, [], "the story left dead letters");
         }
     }
+}
+
+async fn open_log(settings: &app::Settings, database: &Database) -> Option<SharedLog> {
+    if !settings.intake.uses_log() {
+        return None;
+    }
+    let directory = database.directory().join("intake");
+    let log = intake::open(&format!("spool:{}", directory.display())).await;
+    Some(log.expect("the spool opens"))
 }
 
 async fn open_store(database: &Database, entropy: &Arc<SeededRandom>) -> Store {

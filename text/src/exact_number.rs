@@ -51,9 +51,9 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
                     .count();
                 // An object is stored and read like any other value. The `arbitrary_precision` feature of `serde_json` would
                 // change the parsing of all JSON.
-                if let Some(other) = other_form(&json[at..at + length])? {
+                if let Some(exact) = exact_text(&json[at..at + length])? {
                     kept.extend_from_slice(&json[copied..at]);
-                    kept.extend_from_slice(other.as_bytes());
+                    kept.extend_from_slice(replacement(&exact).as_bytes());
                     copied = at + length;
                 }
                 at += length;
@@ -89,15 +89,29 @@ fn is_of_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// Returns the replacement of a number, or `None` if it can stay or is no number.
-fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
+/// Returns the text of a JSON number as a `Value` would show it, or Python's notation if a `Value` cannot hold it.
+pub fn number_as_text(number: &str) -> Result<Cow<'_, str>, TooManyDigits> {
+    if let Some(exact) = exact_text(number.as_bytes())? {
+        return Ok(exact);
+    }
+    // An integer is written in one way only.
+    let is_integer = !number.contains(['.', 'e', 'E']);
+    let float = serde_json::from_str::<f64>(number)
+        .ok()
+        .filter(|_| !is_integer);
+    let float = float.and_then(serde_json::Number::from_f64);
+    Ok(float.map_or(number.into(), |float| float.to_string().into()))
+}
+
+/// Returns Python's notation of a number that a `Value` cannot hold, and `None` of others and of what is no number.
+fn exact_text(number: &[u8]) -> Result<Option<Cow<'_, str>>, TooManyDigits> {
     let digits = number.strip_prefix(b"-").unwrap_or(number);
     if !digits.iter().all(u8::is_ascii_digit) {
-        return Ok(beyond_the_largest(number));
+        return Ok(beyond_the_largest(number).map(Cow::Borrowed));
     }
     // Integers have no negative zero.
     if number == b"-0" {
-        return Ok(Some("0".to_owned()));
+        return Ok(Some("0".into()));
     }
     // An integer that begins with 0 is invalid JSON, and is left to the parser to reject.
     if digits.len() <= SAFE_DIGITS || digits[0] == b'0' {
@@ -109,18 +123,18 @@ fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
     }
     let text = String::from_utf8_lossy(number);
     let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
-    Ok((!fits).then(|| standing_for(&text)))
+    Ok((!fits).then_some(text))
 }
 
 /// Returns infinity for a fraction beyond the largest.
-fn beyond_the_largest(number: &[u8]) -> Option<String> {
+fn beyond_the_largest(number: &[u8]) -> Option<&'static str> {
     let has_exponent = number.iter().any(|byte| matches!(byte, b'e' | b'E'));
     if !has_exponent && number.len() <= SAFE_LENGTH || !is_fraction(number) {
         return None;
     }
     let read: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
     read.is_infinite()
-        .then(|| standing_for(if read > 0.0 { "inf" } else { "-inf" }))
+        .then_some(if read > 0.0 { "inf" } else { "-inf" })
 }
 
 /// Returns whether this is a fraction in JSON's syntax; Rust's parser accepts more.
@@ -128,11 +142,16 @@ fn is_fraction(number: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(number).is_ok()
 }
 
-fn standing_for(number: &str) -> String {
-    let mut object = String::with_capacity(number.len() + 24);
-    write!(object, r#"{{"\u0000{}":"{number}"}}"#, &NAME[1..])
+/// Returns the JSON in the place of a number with this text.
+fn replacement(exact: &str) -> Cow<'_, str> {
+    // Every `Value` can hold it.
+    if exact == "0" {
+        return exact.into();
+    }
+    let mut object = String::with_capacity(exact.len() + 24);
+    write!(object, r#"{{"\u0000{}":"{exact}"}}"#, &NAME[1..])
         .expect("a String takes all that is written");
-    object
+    object.into()
 }
 
 #[cfg(test)]
@@ -142,6 +161,30 @@ mod tests {
 
     fn read(json: &str) -> Option<Value> {
         serde_json::from_slice(&keep_numbers(json.as_bytes()).ok()?).ok()
+    }
+
+    #[test]
+    fn a_number_has_the_text_that_its_value_would_have() {
+        for (number, text) in [
+            ("7", "7"),
+            ("-0", "0"),
+            ("1.50", "1.5"),
+            ("-0.0", "-0.0"),
+            ("1e2", "100.0"),
+            ("1e999", "inf"),
+            ("-1e999", "-inf"),
+            ("18446744073709551615", "18446744073709551615"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+        ] {
+            assert_eq!(number_as_text(number).unwrap(), text);
+        }
+        assert_eq!(
+            number_as_text(&"1".repeat(MAX_DIGITS + 1)),
+            Err(TooManyDigits)
+        );
     }
 
     #[test]

@@ -13,7 +13,9 @@ use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-pub use exact_number::{TooManyDigits, exact_number, exact_number_of, keep_numbers};
+pub use exact_number::{
+    TooManyDigits, exact_number, exact_number_of, keep_numbers, number_as_text,
+};
 pub use python_repr::{number_text, python_repr};
 
 use crate::unicode_15_1::lower;

@@ -7,6 +7,7 @@ use crate::{
     blocks::{Block, QrSymbol, TextSpan},
     fonts::FontId,
     line_breaking::{Line, break_lines},
+    logo::Logo,
     page_metrics::{self, Style},
     problem::LetterProblem,
 };
@@ -26,6 +27,7 @@ pub(crate) enum Role {
     Label,
     ItemBody,
     QrCode,
+    Logo,
 }
 
 /// A node of the structure tree, its children in reading order.
@@ -46,7 +48,7 @@ pub(crate) enum Child {
 #[derive(Debug)]
 pub(crate) struct Placement {
     pub(crate) page: usize,
-    /// Left end of a line's baseline, or top left corner of a QR code.
+    /// Left end of a line's baseline, or top left corner of a QR code or logo.
     pub(crate) x: f32,
     pub(crate) y: f32,
     pub(crate) op: DrawOp,
@@ -56,6 +58,7 @@ pub(crate) struct Placement {
 pub(crate) enum DrawOp {
     Line { line: Line, size: f32 },
     QrCode(QrSymbol),
+    Logo(Logo),
 }
 
 #[derive(Debug)]
@@ -347,6 +350,14 @@ impl Layout {
             self.add_line(&mut node, line, &page_metrics::BODY, left);
             self.y = item_y;
         }
+        node
+    }
+
+    /// Adds a logo at its place on the current page, independently of the flow.
+    pub(crate) fn add_logo(&mut self, logo: &Logo) -> Node {
+        let mut node = Node::new(Role::Logo);
+        let (left, top) = (page_metrics::LEFT, page_metrics::LOGO_TOP);
+        self.place(&mut node, left, top, DrawOp::Logo(logo.clone()));
         node
     }
 

@@ -15,6 +15,7 @@ use crate::{
     html_parser,
     layout::{Column, Layout, Node, Role},
     line_breaking::{Line, break_lines},
+    logo::Logo,
     page_metrics::{self, Style},
     pdf_writer::write_pdf,
     problem::{LetterProblem, MAX_BODY_BYTES},
@@ -37,16 +38,26 @@ pub fn typeset(
     values: &Values,
     day: Date,
 ) -> Result<TypesetLetter, LetterProblem> {
+    typeset_with(template, values, day, None)
+}
+
+/// Does the same as [`typeset`], with a logo at the head of the first page.
+pub fn typeset_with(
+    template: &LetterTemplate,
+    values: &Values,
+    day: Date,
+    logo: Option<&Logo>,
+) -> Result<TypesetLetter, LetterProblem> {
     let english = template.fill(values);
     let mut layout = Layout::default();
     if template.has_welsh() {
         let welsh = template.fill_in(Language::Welsh, values);
-        first_page_and_body(&mut layout, &welsh, Language::Welsh, day)?;
+        first_page_and_body(&mut layout, &welsh, (Language::Welsh, day), logo)?;
         layout.new_page()?;
         let part = Node::new(Role::Part(language_tag(Language::English)));
         subject_and_body(&mut layout, part, &english)?;
     } else {
-        first_page_and_body(&mut layout, &english, Language::English, day)?;
+        first_page_and_body(&mut layout, &english, (Language::English, day), logo)?;
     }
     // In English even if the Welsh part comes first: it names the file in the lists of those who handle it.
     let title = document_title(&subject_spans(&english));
@@ -75,11 +86,14 @@ const fn language_tag(language: Language) -> &'static str {
 fn first_page_and_body(
     layout: &mut Layout,
     letter: &Letter<'_>,
-    language: Language,
-    day: Date,
+    (language, day): (Language, Date),
+    logo: Option<&Logo>,
 ) -> Result<(), LetterProblem> {
     layout.new_page()?;
     let mut part = Node::new(Role::Part(language_tag(language)));
+    if let Some(logo) = logo {
+        part.push(layout.add_logo(logo));
+    }
     let contact_bottom = add_contact_block(layout, &mut part, letter)?;
     add_address(layout, &mut part, letter)?;
     layout.move_down_to(page_metrics::DATE_TOP.max(contact_bottom + page_metrics::BODY.leading));

@@ -4,8 +4,8 @@
 //! # Output
 //!
 //! An A4 PDF with real text, which can be read aloud, searched and copied, and with its fonts embedded: Liberation Sans,
-//! and fonts of the Noto family for what it lacks. The
-//! contact block is top right, the address where a window envelope shows it, below them the date, the subject in bold
+//! and fonts of the Noto family for what it lacks. A logo is
+//! top left, the contact block top right, the address where a window envelope shows it, below them the date, the subject in bold
 //! and the body: headings, paragraphs, lists, page breaks, QR codes. A bilingual letter starts with its Welsh part; the
 //! English part starts on a new page, without a second address. The PDF is tagged (headings, lists, languages,
 //! alternative text of QR codes) and declares PDF/UA-1.
@@ -28,7 +28,7 @@
 //!
 //! `docs/letters.md` says which scripts are printed. Characters that no font has are printed as □ and listed in
 //! [`TypesetLetter::unprintable`]; callers refuse such letters, if possible earlier, with [`unprintable_in_letter`]. There is
-//! no hyphenation, and there are no logos or page numbers.
+//! no hyphenation, and there are no page numbers.
 
 mod bidi;
 mod blocks;
@@ -40,6 +40,7 @@ mod html_parser;
 mod layout;
 mod letter;
 mod line_breaking;
+mod logo;
 mod page_metrics;
 mod pdf_check;
 mod pdf_writer;
@@ -48,13 +49,14 @@ mod raster;
 mod supplied;
 
 pub use coverage::{is_qr_code, unprintable_characters, unprintable_in_letter};
-pub use letter::{TypesetLetter, typeset};
+pub use letter::{TypesetLetter, typeset, typeset_with};
+pub use logo::{Logo, LogoProblem, MAX_LOGO_BYTES, check_logo};
 pub use page_metrics::MAX_TYPESET_PAGES;
 pub use pdf_check::{PdfLimits, PdfProblem, PdfSummary, check_pdf};
 pub use problem::{LetterProblem, MAX_BODY_BYTES};
 pub use supplied::{
-    RewriteError, SuppliedLetter, SuppliedLetterError, check_supplied_letter, draw_page_as_png,
-    rewrite_supplied_letter,
+    RewriteError, SuppliedLetter, SuppliedLetterError, append_pages, check_supplied_letter,
+    draw_page_as_png, prepare_attachment, rewrite_supplied_letter,
 };
 
 /// The most pages a letter may have: five sheets printed on both sides (`docs/spec/letters.md` §11.1).

@@ -17,6 +17,11 @@ pub(crate) const RIGHT: f32 = WIDTH - mm(20.0);
 pub(crate) const TOP: f32 = mm(20.0);
 pub(crate) const BOTTOM: f32 = HEIGHT - mm(20.0);
 
+// The place of a logo, above the window (`docs/spec/letters.md` §5.3), aligned with the text.
+pub(crate) const LOGO_TOP: f32 = mm(8.0);
+pub(crate) const LOGO_WIDTH: f32 = mm(95.0);
+pub(crate) const LOGO_HEIGHT: f32 = mm(20.0);
+
 // The area of the envelope's window in which the address may stand. Nothing else is printed there.
 pub(crate) const ADDRESS_TOP: f32 = mm(39.5);
 pub(crate) const ADDRESS_WIDTH: f32 = mm(95.4);

@@ -7,7 +7,7 @@ use krilla::{
     color::luma,
     configure::{Accessibility, ConfigurationBuilder},
     destination::XyzDestination,
-    geom::{PathBuilder, Point, Rect},
+    geom::{PathBuilder, Point, Rect, Size, Transform},
     metadata::Metadata,
     outline::{Outline, OutlineNode},
     page::PageSettings,
@@ -26,6 +26,7 @@ use crate::{
     glyph_cleanup::clean_line,
     layout::{Child, DrawOp, Layout, Node, OutlineEntry, Placement, Role},
     line_breaking::{Line, break_lines},
+    logo::Logo,
     page_metrics,
     problem::LetterProblem,
 };
@@ -97,6 +98,12 @@ fn draw(surface: &mut Surface<'_>, placement: &Placement) -> Identifier {
         DrawOp::QrCode(symbol) => {
             let identifier = surface.start_tagged(ContentTag::Other);
             draw_qr_code(surface, symbol, placement.x, placement.y);
+            surface.end_tagged();
+            identifier
+        }
+        DrawOp::Logo(logo) => {
+            let identifier = surface.start_tagged(ContentTag::Other);
+            draw_logo(surface, logo, placement.x, placement.y);
             surface.end_tagged();
             identifier
         }
@@ -176,6 +183,15 @@ fn draw_qr_code(surface: &mut Surface<'_>, symbol: &QrSymbol, left: f32, top: f3
     }
 }
 
+fn draw_logo(surface: &mut Surface<'_>, logo: &Logo, left: f32, top: f32) {
+    let (width, height) = logo.size();
+    if let Some(size) = Size::from_wh(width, height) {
+        surface.push_transform(&Transform::from_translate(left, top));
+        surface.draw_image(logo.image.clone(), size);
+        surface.pop();
+    }
+}
+
 fn build_group(
     node: Node,
     placements: &[Placement],
@@ -209,6 +225,7 @@ fn tag(node: &Node, placements: &[Placement]) -> TagKind {
         Role::Label => Tag::Lbl.into(),
         Role::ItemBody => Tag::LBody.into(),
         Role::QrCode => Tag::Figure(Some("QR code".to_owned())).into(),
+        Role::Logo => Tag::Figure(Some(description(node, placements))).into(),
     }
 }
 
@@ -220,9 +237,21 @@ fn heading_text(heading: &Node, placements: &[Placement]) -> String {
     lines
         .map(|op| match op {
             DrawOp::Line { line, .. } => line.text(),
-            DrawOp::QrCode(_) => String::new(),
+            DrawOp::QrCode(_) | DrawOp::Logo(_) => String::new(),
         })
         .collect()
+}
+
+/// Returns what the logo of a node is called.
+fn description(node: &Node, placements: &[Placement]) -> String {
+    let logo = node.children.iter().find_map(|child| match child {
+        Child::Placement(number) => match &placements[*number].op {
+            DrawOp::Logo(logo) => Some(logo.description.clone()),
+            _ => None,
+        },
+        Child::Node(_) => None,
+    });
+    logo.unwrap_or_default()
 }
 
 fn outline(entries: &[OutlineEntry]) -> Outline {

@@ -7,8 +7,20 @@ use crate::{
     problem::{Problem, auth},
 };
 
-/// Authenticates an internal client: an administration interface, the commands (`docs/spec/public-api.md` §3.4).
-pub(super) fn authenticate(headers: &HeaderMap, api: &Api) -> Result<(), Problem> {
+/// The client id of programs that test an installation.
+const FUNCTIONAL_TESTS: &str = "notify-functional-tests";
+
+/// The internal clients that an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clients {
+    /// An administration interface, the commands.
+    Administration,
+    /// These, and programs that test an installation.
+    TestsToo,
+}
+
+/// Authenticates an internal client (`docs/spec/public-api.md` §3.4).
+pub(super) fn authenticate(headers: &HeaderMap, api: &Api, of: Clients) -> Result<(), Problem> {
     let token = Token::parse(headers)?;
     let issuer = match token.issuer() {
         None => {
@@ -19,15 +31,20 @@ pub(super) fn authenticate(headers: &HeaderMap, api: &Api) -> Result<(), Problem
         }
         issuer => issuer.and_then(Value::as_str),
     };
-    if issuer != Some(&*api.settings.internal_client_id) {
-        return Err(auth(
-            StatusCode::UNAUTHORIZED,
-            "Unauthorized: not allowed to perform this action",
-        ));
-    }
+    let settings = &api.settings;
+    let secrets = match issuer {
+        Some(id) if id == settings.internal_client_id => &settings.internal_secrets,
+        Some(FUNCTIONAL_TESTS) if of == Clients::TestsToo => &settings.functional_tests_secrets,
+        _ => {
+            return Err(auth(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized: not allowed to perform this action",
+            ));
+        }
+    };
     let now = api.app.clock().machine_time();
     // There can be several, so that a secret is replaced without an interruption: add, change the client, remove.
-    for secret in &api.settings.internal_secrets {
+    for secret in secrets {
         match token.verify(secret.reveal(), now) {
             Verification::Fits => return Ok(()),
             Verification::Refused(problem) => return Err(problem),

@@ -10,6 +10,8 @@ use http::request::Parts;
 
 use crate::{Api, client::Client, problem::Problem};
 
+use internal::Clients;
+
 pub(crate) use basic::{sign_in, unauthorized};
 pub(crate) use service::ServiceKey;
 pub(crate) use token::{Token, Verification};
@@ -23,6 +25,8 @@ pub enum Auth {
     Service,
     /// A token of an internal client; errors have the legacy shape.
     Internal,
+    /// As [`Self::Internal`], or a token of a program that tests the installation.
+    Testing,
     /// A token of an internal client; errors have the v2 shape.
     InternalV2,
     /// Basic authentication of a provider. The handler checks it, because for MMG the contract wants an unreadable body
@@ -40,7 +44,10 @@ pub enum Auth {
 impl Auth {
     /// Returns whether [`Self::authenticate`] checks anything.
     pub(crate) const fn is_checked_by_router(self) -> bool {
-        matches!(self, Self::Service | Self::Internal | Self::InternalV2)
+        matches!(
+            self,
+            Self::Service | Self::Internal | Self::Testing | Self::InternalV2
+        )
     }
 
     /// Authenticates a request, and adds the caller to its extensions.
@@ -52,12 +59,17 @@ impl Auth {
                 parts.extensions.insert(client);
                 parts.extensions.insert(ServiceKey(caller));
             }
-            Self::Internal => {
-                internal::authenticate(&parts.headers, api).map_err(internal::with_token_key)?;
+            Self::Internal | Self::Testing => {
+                let clients = match self {
+                    Self::Testing => Clients::TestsToo,
+                    _ => Clients::Administration,
+                };
+                let checked = internal::authenticate(&parts.headers, api, clients);
+                checked.map_err(internal::with_token_key)?;
                 parts.extensions.insert(Client::Internal);
             }
             Self::InternalV2 => {
-                internal::authenticate(&parts.headers, api)?;
+                internal::authenticate(&parts.headers, api, Clients::Administration)?;
                 parts.extensions.insert(Client::Internal);
             }
             Self::Anyone

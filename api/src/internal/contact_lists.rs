@@ -64,7 +64,11 @@ pub(crate) async fn create_contact_list(
         encoding: spreadsheets::encoding_named(query.encoding.as_deref())?,
         created_by: query.created_by,
     };
-    let uploaded = contact_lists::upload(&api.app, new, spreadsheets::pieces(body)).await?;
+    let app = api.app.clone();
+    let uploaded = spreadsheets::check_apart(&api, service, async move {
+        Ok(contact_lists::upload(&app, new, spreadsheets::pieces(body)).await?)
+    });
+    let uploaded = uploaded.await?;
     let mut data = spreadsheets::report(&uploaded.report, &uploaded.problems());
     data["valid"] = json!(uploaded.list.is_some());
     // Not stored, because recipients are wrong. The response is a 200 with the report, as when a spreadsheet is

@@ -10,6 +10,8 @@ mod ids;
 pub(crate) mod inbound_numbers;
 pub(crate) mod jobs;
 pub(crate) mod letter_contacts;
+pub(crate) mod letter_files;
+pub(crate) mod letter_uploads;
 pub(crate) mod members;
 pub(crate) mod notifications;
 pub(crate) mod organisations;

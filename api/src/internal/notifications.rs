@@ -1,9 +1,10 @@
 use app::{
+    foreign_files::DrawError,
     letters::{
         self, CancelLetterError,
         precompiled::{
-            ResanitiseError, RescanError, draw_page, find_validation_failure, resanitise, rescan,
-            rescan_all,
+            PictureError, ResanitiseError, RescanError, draw_page, find_validation_failure,
+            resanitise, rescan, rescan_all,
         },
     },
     notifications::{Attempt, attempts},
@@ -87,7 +88,10 @@ pub(crate) async fn get_letter_page(
     let letter = found.map_err(Problem::legacy_internal)?;
     let letter = letter.ok_or_else(Problem::legacy_not_found)?.notification;
     let drawn = draw_page(&api.app, &letter, number).await;
-    let picture = drawn.map_err(Problem::legacy_internal)?;
+    let picture = drawn.map_err(|error| match error {
+        PictureError::Draw(DrawError::TooMany) => Problem::too_many_bodies().into_legacy(),
+        error => Problem::legacy_internal(error),
+    })?;
     let picture = picture.ok_or_else(Problem::legacy_not_found)?;
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))];
     Ok((kind, picture).into_response())

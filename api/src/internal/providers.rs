@@ -18,6 +18,7 @@ fn provider_view(provider: &ProviderWithAuthor) -> Value {
         "priority": details.priority,
         "resting_priority": details.resting_priority,
         "active": details.active,
+        "removed": provider.is_removed,
         "supports_international": details.supports_international,
         "version": details.version,
         "updated_at": details.updated_at,

@@ -59,13 +59,17 @@ pub(crate) async fn upload_spreadsheet(
         sender_id: query.sender_id,
         keep: !query.check_only,
     };
-    let checked = match list {
-        Some(list) => {
-            let rows = contact_lists::read(&api.app, &list).await?;
-            spreadsheets::upload_again(&api.app, upload, rows).await
-        }
-        None => spreadsheets::upload(&api.app, upload, pieces(body)).await,
-    }?;
+    let app = api.app.clone();
+    let checked = check_apart(&api, service, async move {
+        Ok(match list {
+            Some(list) => {
+                let rows = contact_lists::read(&app, &list).await?;
+                spreadsheets::upload_again(&app, upload, rows).await?
+            }
+            None => spreadsheets::upload(&app, upload, pieces(body)).await?,
+        })
+    });
+    let checked = checked.await?;
     // 201 only if something was stored.
     let status = if checked.id.is_some() {
         StatusCode::CREATED
@@ -76,6 +80,16 @@ pub(crate) async fn upload_spreadsheet(
         status,
         &json!({"data": check_view(&checked)}),
     ))
+}
+
+/// Receives and checks a file apart from the threads that serve HTTP: its rows take milliseconds for each piece that arrives.
+pub(super) async fn check_apart<T: Send + 'static>(
+    api: &Api,
+    service: ServiceId,
+    check: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let checked = api.upload_checks.run(service, Box::pin(check)).await;
+    checked.map_err(Problem::into_legacy)?
 }
 
 /// Fails if the service has stored as much as it may.
@@ -123,6 +137,7 @@ impl From<UploadError> for Problem {
             UploadError::NoSuch(_) => Self::legacy(StatusCode::NOT_FOUND, error.to_string()),
             UploadError::TemplateArchived
             | UploadError::NoListsOfAddresses
+            | UploadError::LongFileName
             | UploadError::BrokeOff => invalid(error.to_string()),
             UploadError::Unreadable(error) => invalid(error.to_string()),
             UploadError::TooLarge(_) => {

@@ -1,5 +1,6 @@
 use app::{
-    letters::draw_template_page,
+    foreign_files::DrawError,
+    letters::{TemplatePreviewError, draw_template_page},
     manage::folders,
     manage::templates::{self, NewTemplate, Template, TemplateError, TemplateOptions},
 };
@@ -48,6 +49,7 @@ fn template_view(template: &Template) -> Value {
         "postage": template.postage,
         "reply_to": template.letter_contact_id,
         "reply_to_text": template.letter_contact_block,
+        "letter_attachment_id": template.letter_attachment_id,
         "letter_welsh_subject": template.welsh_subject,
         "letter_welsh_content": template.welsh_content,
     })
@@ -59,6 +61,7 @@ fn read_options(fields: &mut Fields) -> TemplateOptions {
         has_unsubscribe_link: fields.optional("has_unsubscribe_link"),
         postage: fields.optional("postage"),
         letter_contact_id: fields.patch("reply_to"),
+        letter_attachment_id: fields.patch("letter_attachment_id"),
         welsh_subject: fields.patch("letter_welsh_subject"),
         welsh_content: fields.patch("letter_welsh_content"),
     }
@@ -125,7 +128,10 @@ pub(crate) async fn get_template_page(
     Ids3(service, template, number): Ids3<ServiceId, TemplateId, usize>,
 ) -> Result<Response, Problem> {
     let drawn = draw_template_page(&api.app, service, template, number).await;
-    let picture = drawn.map_err(Problem::legacy_internal)?;
+    let picture = drawn.map_err(|error| match error {
+        TemplatePreviewError::Draw(DrawError::TooMany) => Problem::too_many_bodies().into_legacy(),
+        error => Problem::legacy_internal(error),
+    })?;
     let picture = picture.ok_or_else(Problem::legacy_not_found)?;
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("image/png"))];
     Ok((kind, picture).into_response())

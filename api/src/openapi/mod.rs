@@ -151,7 +151,7 @@ fn paths(routes: &[Described<'_>]) -> Map<String, Value> {
 fn security(auth: Auth) -> Value {
     match auth {
         Auth::Service => json!([{"service": []}]),
-        Auth::Internal | Auth::InternalV2 => json!([{"internal": []}]),
+        Auth::Internal | Auth::Testing | Auth::InternalV2 => json!([{"internal": []}]),
         Auth::ProviderCredentials => json!([{"provider": []}]),
         Auth::Anyone | Auth::UnverifiedReceipt | Auth::SignedBody | Auth::SignedLink => {
             json!([])

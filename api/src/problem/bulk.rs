@@ -44,9 +44,13 @@ fn bad_rows(problems: Vec<String>, report: &app::jobs::spreadsheets::Report) -> 
     let bad = report.error_counts.rows_with_errors;
     if bad > 0 {
         let rows = report.rows();
-        messages.push(format!(
-            "{bad} of {rows} rows have errors, nothing was sent"
-        ));
+        messages.push(if report.is_complete {
+            format!("{bad} of {rows} rows have errors, nothing was sent")
+        } else {
+            format!(
+                "{bad} of the first {rows} rows have errors, the rest was not checked, nothing was sent"
+            )
+        });
     }
     messages.extend(report.errors.iter().map(|error| {
         let (row, message) = (error.spreadsheet_row_number, &error.message);

@@ -7,12 +7,13 @@ use super::{
     Route, route,
 };
 use crate::{
-    auth::Auth::Internal,
+    auth::Auth::{Internal, Testing},
     internal::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
-        letter_contacts, members, notifications, organisations, print_runs, providers, queue,
-        rates, reply_tos, response_files, retention, returned_letters, services, sink, sms_senders,
-        spreadsheets, suppressions, template_files, templates, unsubscribe_reports, users,
+        letter_contacts, letter_files, letter_uploads, members, notifications, organisations,
+        print_runs, providers, queue, rates, reply_tos, response_files, retention,
+        returned_letters, services, sink, sms_senders, spreadsheets, suppressions, template_files,
+        templates, unsubscribe_reports, users,
     },
 };
 
@@ -80,6 +81,13 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/service/{service}/email-reply-to/{reply_to}", Internal, reply_tos::get_reply_to, Title("Get a reply-to address")),
         route!(POST "/service/{service}/email-reply-to/{reply_to}", Internal, reply_tos::update_reply_to, Title("Update a reply-to address")),
         route!(POST "/service/{service}/email-reply-to/{reply_to}/archive", Internal, reply_tos::archive_reply_to, Title("Archive a reply-to address")),
+        route!(POST "/service/{service}/letter-upload", Internal, letter_uploads::upload_letter, Title("Upload a letter as PDF")),
+        route!(POST "/service/{service}/send-pdf-letter", Internal, letter_uploads::send_pdf_letter, Title("Send an uploaded letter")),
+        route!(GET "/service/{service}/letter-attachment", Internal, letter_files::list_letter_attachments, Title("List the attachments of letter templates")),
+        route!(POST "/service/{service}/letter-attachment", Internal, letter_files::add_letter_attachment, Title("Add an attachment for letter templates")),
+        route!(GET "/service/{service}/letter-logo", Internal, letter_files::get_letter_logo, Title("Get the logo of letters")),
+        route!(POST "/service/{service}/letter-logo", Internal, letter_files::set_letter_logo, Title("Set the logo of letters")),
+        route!(DELETE "/service/{service}/letter-logo", Internal, letter_files::remove_letter_logo, Title("Remove the logo of letters")),
         route!(GET "/service/{service}/letter-contact", Internal, letter_contacts::list_letter_contacts, Title("List letter contact blocks")),
         route!(POST "/service/{service}/letter-contact", Internal, letter_contacts::create_letter_contact, Title("Create a letter contact block")),
         route!(GET "/service/{service}/letter-contact/{contact}", Internal, letter_contacts::get_letter_contact, Title("Get a letter contact block")),
@@ -182,6 +190,6 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/queue/dead", Internal, queue::list_dead_letters, Title("List dead letters")),
         route!(GET "/queue/dead/{task}", Internal, queue::get_dead_letter, Title("Get a dead letter")),
         route!(POST "/queue/dead/{task}/replay", Internal, queue::replay_dead_letter, Title("Replay a dead letter")),
-        route!(GET "/sink", Internal, sink::list_sink, Title("List messages of the development provider")),
+        route!(GET "/sink", Testing, sink::list_sink, Title("List messages of the development provider")),
     ]
 }

@@ -1,3 +1,4 @@
+use app::accept::limits;
 use app::{letters, notifications::NotificationView};
 use axum::{
     extract::State,
@@ -22,6 +23,7 @@ pub(crate) async fn get_pdf(
     IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let id = id
         .parse()
         .map_err(|_| super::invalid_id("notification_id"))?;

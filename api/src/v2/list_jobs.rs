@@ -1,3 +1,4 @@
+use app::accept::limits;
 use axum::{
     extract::{RawQuery, State},
     response::Response,
@@ -32,6 +33,7 @@ pub(crate) async fn list_jobs(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let older_than = query::older_than(query.as_deref())?;
     let (service, key_type) = (caller.tenant.service.id, caller.key_type);
     let found = app::jobs::list_older(&api.app, service, key_type, older_than, PAGE_SIZE)

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use app::accept::limits;
 use app::notifications::{self, Filter};
 use axum::{
     extract::{RawQuery, State},
@@ -48,6 +49,7 @@ pub(crate) async fn list_notifications(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let mut query = NotificationQuery::parse(query.as_deref())?;
     let filter = Filter {
         // Unlike `GET` of one notification, which any key of the service may read.

@@ -1,3 +1,4 @@
+use app::accept::limits;
 use app::receipts::inbound_sms;
 use axum::{
     extract::{RawQuery, State},
@@ -52,6 +53,7 @@ pub(crate) async fn list_received_texts(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let older_than = query::older_than(query.as_deref())?;
     let service = caller.tenant.service.id;
     // Until the response is written, because a page can have megabytes.

@@ -1,3 +1,4 @@
+use app::accept::limits;
 use app::manage::template_previews;
 use axum::{
     extract::{RawQuery, State},
@@ -21,6 +22,7 @@ pub(crate) async fn list_templates(
     ServiceKey(caller): ServiceKey,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let wanted = wanted_channel(query.as_deref())?;
     let found = template_previews::list(&api.app, caller.tenant.service.id, wanted)
         .await

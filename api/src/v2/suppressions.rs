@@ -1,5 +1,6 @@
 //! The suppression list of a service (`docs/spec/public-api.md` §26).
 
+use app::accept::limits;
 use app::suppression::{self, Actor, SuppressionError};
 use axum::{
     extract::{RawQuery, State},
@@ -50,6 +51,7 @@ pub(crate) async fn list_suppressions(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    limits::check_read_rate(&api.app, &caller)?;
     let older_than = query::older_than(query.as_deref())?;
     let service = caller.tenant.service.id;
     let found = suppression::list(&api.app, service, older_than, PAGE_SIZE)

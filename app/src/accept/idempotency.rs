@@ -30,7 +30,7 @@ use tracing::{error, info};
 use crate::{App, Caller, tasks};
 
 /// How long a key is stored.
-const KEY_LIFETIME: Duration = Duration::from_hours(24);
+pub(super) const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// How many expired keys are deleted in one transaction.
 const DELETE_BATCH: u32 = 1000;
 
@@ -161,7 +161,17 @@ async fn find(
     request: &Hash,
 ) -> Result<Option<Private<Vec<u8>>>, LookupError> {
     let since = oldest_valid(app.clock.now());
-    let kept = idempotency_keys::find(&mut app.store.read().await?, service, key, since).await?;
+    let find =
+        async { idempotency_keys::find(&mut app.store.read().await?, service, key, since).await };
+    let kept = match app.accept.find_appended_key(service, key) {
+        Some(kept) => Some(kept),
+        None => match app.database_gate.run(find).await {
+            Ok(kept) => kept,
+            // The saver decides then: of two messages with this key it saves the first.
+            Err(failure) if failure.is_transient() && app.database_gate.is_in_use() => None,
+            Err(failure) => return Err(failure.into()),
+        },
+    };
     let Some(kept) = kept else { return Ok(None) };
     if kept.request_hash != request {
         return Err(LookupError::OtherRequest);
@@ -185,10 +195,17 @@ pub(crate) async fn store_without_notification(
     app: &App,
     key: &NewKey,
 ) -> Result<bool, store::Error> {
-    let mut tx = app.write().await?;
-    let is_ours = claim(&mut tx, key, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(is_ours)
+    let store = async {
+        let mut tx = app.write().await?;
+        let is_ours = claim(&mut tx, key, app.clock.now()).await?;
+        tx.commit().await?;
+        Ok(is_ours)
+    };
+    match app.database_gate.run(store).await {
+        // A repetition gets another response; no message is sent either time.
+        Err(failure) if failure.is_transient() && app.database_gate.is_in_use() => Ok(true),
+        stored => stored,
+    }
 }
 
 /// Stores a key in the transaction of its notification or job. Returns whether it was free.

@@ -8,38 +8,49 @@ mod idempotency_claims;
 mod lenient_base64;
 pub(crate) mod letter;
 pub mod limits;
+mod log_format;
+mod log_path;
 pub(crate) mod notification_writer;
 mod precompiled;
 mod quota_requests;
 mod simulated_recipients;
 pub(crate) mod sms;
 pub mod storage;
+mod uploaded_letter;
 
 use std::sync::Arc;
 
 use ::templates::markdown::QrCodeTooLarge;
 pub use ::templates::sanitise::Sanitised;
 use domain::{
-    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, TemplateId, Timestamp,
+    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, ServiceId, TemplateId,
+    Timestamp,
 };
+use intake::SharedLog;
 use recipients::{phone_numbers::PhoneError, postal_addresses::AddressError};
 use serde_json::{Map, Value};
-use store::idempotency_keys::NewKey;
+use store::idempotency_keys::{Hash, NewKey, StoredKey};
 
 pub use email::{AcceptedEmail, EmailRequest, email};
 pub use files::FileFieldError;
 pub use letter::{AcceptedLetter, LetterRequest, letter};
 pub use precompiled::{AcceptedPrecompiledLetter, PrecompiledLetterRequest, precompiled};
 pub use sms::{AcceptedSms, SmsRequest, sms};
+pub use uploaded_letter::{SendUpload, SendUploadError, send_upload};
+
+pub(crate) use log_format::{Encoded, pack, read as read_group};
+use log_path::LogPath;
+pub(crate) use notification_writer::{NotificationWriter, PendingNotification, Saved};
 
 use crate::accept::simulated_recipients::is_simulated;
 use crate::{
     App, Caller, CommitError, LimitError, ParsedTemplate, QuotaExceeded,
-    accept::notification_writer::{BatchKey, NotificationWriter, PendingNotification},
+    accept::notification_writer::BatchKey,
     cache::templates::{self, FilledTooLarge},
     compose::{MessageDraft, Origin},
     documents,
     group_commit::{GroupCommit, Infrastructure},
+    settings::Intake,
     tasks::Step,
 };
 
@@ -47,8 +58,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct AcceptState {
     notifications: GroupCommit<NotificationWriter>,
+    /// Writes what savers read from the intake log.
+    pub(crate) writer: NotificationWriter,
+    log_path: Option<LogPath>,
     rate_limiter: limits::RateLimiter,
     preview_limiter: limits::RateLimiter,
+    read_limiter: limits::RateLimiter,
     quota_cache: limits::QuotaCache,
     storage_cache: storage::StorageCache,
     in_flight_requests: idempotency::InFlightRequests,
@@ -56,16 +71,33 @@ pub(crate) struct AcceptState {
 
 impl AcceptState {
     /// Starts the group commit of notifications.
-    pub(crate) fn start(infrastructure: &Infrastructure) -> Self {
+    pub(crate) fn start(
+        infrastructure: &Infrastructure,
+        log: Option<&SharedLog>,
+        settings: &Intake,
+    ) -> Self {
         let quota_cache = limits::QuotaCache::default();
+        let keyring = infrastructure.store.keyring();
+        let log_path = LogPath::new(log, settings, keyring, &infrastructure.clock, &quota_cache);
+        let writer = NotificationWriter::new(infrastructure, &quota_cache, log_path.clone());
         Self {
-            notifications: NotificationWriter::start(infrastructure, &quota_cache),
+            notifications: writer.start(),
+            writer,
+            log_path,
             rate_limiter: limits::RateLimiter::default(),
             preview_limiter: limits::RateLimiter::default(),
+            read_limiter: limits::RateLimiter::default(),
             quota_cache,
             storage_cache: storage::StorageCache::default(),
             in_flight_requests: idempotency::InFlightRequests::default(),
         }
+    }
+}
+
+impl AcceptState {
+    /// Returns the idempotency key of a message that this process has appended to the intake log.
+    fn find_appended_key(&self, service: ServiceId, key: &Hash) -> Option<StoredKey> {
+        self.log_path.as_ref()?.find_key(service, key)
     }
 }
 

@@ -69,9 +69,18 @@ pub async fn stored_bytes(app: &App, service: ServiceId) -> Result<i64, store::E
     if let Some(bytes) = app.accept.storage_cache.get(service, now) {
         return Ok(bytes);
     }
-    let bytes = store::stored_bytes::find(&mut app.read().await?, service).await?;
-    app.accept.storage_cache.put(service, bytes, now);
-    Ok(bytes)
+    let find = async { store::stored_bytes::find(&mut app.read().await?, service).await };
+    match app.database_gate.run(find).await {
+        Ok(bytes) => {
+            app.accept.storage_cache.put(service, bytes, now);
+            Ok(bytes)
+        }
+        // What it stores meanwhile is counted once it is saved.
+        Err(failure) if failure.is_transient() && app.database_gate.is_in_use() => {
+            Ok(app.accept.storage_cache.last_known(service))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The last sums that were read.
@@ -83,6 +92,11 @@ impl StorageCache {
         let sums = self.0.lock().expect("no one panics holding it");
         let (bytes, at) = *sums.get(&service)?;
         (now.since(at) < SUM_TTL).then_some(bytes)
+    }
+
+    fn last_known(&self, service: ServiceId) -> i64 {
+        let sums = self.0.lock().expect("no one panics holding it");
+        sums.get(&service).map_or(0, |(bytes, _)| *bytes)
     }
 
     fn put(&self, service: ServiceId, bytes: i64, at: Timestamp) {

@@ -7,6 +7,8 @@ pub mod rates;
 pub mod templates;
 pub mod tenants;
 
+use crate::database_gate::DatabaseGate;
+
 /// The caches of a process.
 #[derive(Debug)]
 pub(crate) struct Caches {
@@ -16,11 +18,11 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(gate: &DatabaseGate) -> Self {
         Self {
-            tenants: tenants::TenantCache::new(),
-            templates: templates::TemplateCache::new(),
-            rates: rates::RateCache::new(),
+            tenants: tenants::TenantCache::new(gate),
+            templates: templates::TemplateCache::new(gate),
+            rates: rates::RateCache::new(gate),
         }
     }
 }

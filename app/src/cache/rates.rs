@@ -8,7 +8,7 @@ pub use store::rates::{LetterRate, SmsRate};
 use templates::letter_timings::{from_london, to_london};
 
 use super::loading::LoadingCache;
-use crate::{App, Money};
+use crate::{App, Money, database_gate::DatabaseGate};
 
 /// Rates change a few times a year, and are set ahead.
 const CACHE_TTL: Duration = Duration::from_mins(1);
@@ -128,8 +128,8 @@ fn default_letter_rates() -> Vec<LetterRate> {
 pub(crate) struct RateCache(LoadingCache<(), Arc<Rates>>);
 
 impl RateCache {
-    pub(crate) fn new() -> Self {
-        Self(LoadingCache::new(1, CACHE_TTL))
+    pub(crate) fn new(gate: &DatabaseGate) -> Self {
+        Self(LoadingCache::new(1, CACHE_TTL, gate))
     }
 }
 

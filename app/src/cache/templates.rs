@@ -13,7 +13,7 @@ use templates::{
 };
 
 use super::loading::LoadingCache;
-use crate::App;
+use crate::{App, database_gate::DatabaseGate};
 
 const MAX_ENTRIES: u64 = 10_000;
 const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
@@ -168,10 +168,10 @@ pub(crate) struct TemplateCache {
 }
 
 impl TemplateCache {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(gate: &DatabaseGate) -> Self {
         Self {
-            current: LoadingCache::new(MAX_ENTRIES, CURRENT_VERSION_TTL),
-            versions: LoadingCache::new(MAX_ENTRIES, FIXED_VERSION_TTL),
+            current: LoadingCache::new(MAX_ENTRIES, CURRENT_VERSION_TTL, gate),
+            versions: LoadingCache::new(MAX_ENTRIES, FIXED_VERSION_TTL, gate),
         }
     }
 }

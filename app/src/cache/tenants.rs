@@ -11,7 +11,7 @@ use store::{
 };
 
 use super::loading::LoadingCache;
-use crate::App;
+use crate::{App, database_gate::DatabaseGate};
 
 const MAX_ENTRIES: u64 = 10_000;
 // The longest that a revoked key may work (`docs/spec/workers.md` §6).
@@ -94,8 +94,8 @@ pub struct Caller {
 pub(crate) struct TenantCache(LoadingCache<ServiceId, Option<Arc<Tenant>>>);
 
 impl TenantCache {
-    pub(crate) fn new() -> Self {
-        Self(LoadingCache::new(MAX_ENTRIES, CACHE_TTL))
+    pub(crate) fn new(gate: &DatabaseGate) -> Self {
+        Self(LoadingCache::new(MAX_ENTRIES, CACHE_TTL, gate))
     }
 
     pub(crate) fn invalidate(&self, service: ServiceId) {

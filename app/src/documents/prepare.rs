@@ -302,12 +302,10 @@ pub(super) fn detect_type(
 
 /// Scans a file for viruses and returns the value for the `scan` column.
 pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, PrepareError> {
-    let Some(scanner) = &app.providers.scanner else {
-        return Ok("not-scanned");
-    };
-    match scanner.scan(bytes).await? {
-        ScanResult::Clean => Ok("clean"),
-        ScanResult::Virus => Err(FileRejected::Virus.into()),
+    match app.providers.scan(bytes).await? {
+        None => Ok("not-scanned"),
+        Some(ScanResult::Clean) => Ok("clean"),
+        Some(ScanResult::Virus) => Err(FileRejected::Virus.into()),
     }
 }
 

@@ -6,7 +6,7 @@
 //! read at once; `KINDS` lists them. Nothing else in the platform calls these parsers.
 
 mod child;
-mod intake;
+mod incoming;
 mod pdf;
 mod reader;
 mod slow_services;
@@ -15,9 +15,10 @@ mod workbook;
 use std::io::{self, Write};
 
 pub use child::read_in_this_process as serve_as_child;
+pub use pdf::DrawError;
 pub use reader::{ForeignFiles, Unavailable};
 
-pub(crate) use intake::{IncomingFile, TooManyFiles};
+pub(crate) use incoming::{IncomingFile, TooManyFiles};
 pub(crate) use pdf::PdfError;
 pub(crate) use slow_services::{CheckTurn, Effort};
 pub(crate) use workbook::ConvertError;
@@ -40,6 +41,8 @@ static KINDS: &[FileKind] = &[
     pdf::PAGES,
     pdf::LETTER,
     pdf::REWRITE,
+    pdf::ATTACHMENT,
+    pdf::APPEND,
     pdf::PICTURE,
     workbook::KIND,
 ];

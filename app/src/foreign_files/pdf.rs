@@ -3,17 +3,19 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
+use domain::ServiceId;
 use sandbox::Limits;
 use serde::{Deserialize, Serialize};
 use typesetting::{
-    PdfLimits, PdfProblem, PdfSummary, SuppliedLetter, SuppliedLetterError, check_supplied_letter,
-    draw_page_as_png, rewrite_supplied_letter,
+    PdfLimits, PdfProblem, PdfSummary, SuppliedLetter, SuppliedLetterError, append_pages,
+    check_supplied_letter, draw_page_as_png, prepare_attachment, rewrite_supplied_letter,
 };
 
 use super::{
     FileKind, ForeignFiles, Unavailable,
     slow_services::{Effort, PLACES},
 };
+use crate::service_turns::PlaceInQueue;
 
 /// Counting the pages.
 pub(super) const PAGES: FileKind = FileKind {
@@ -86,6 +88,52 @@ pub(super) const REWRITE: FileKind = FileKind {
     },
 };
 
+/// Checking and rewriting pages that are appended to letters.
+pub(super) const ATTACHMENT: FileKind = FileKind {
+    name: "letter-attachment",
+    limits: Limits {
+        memory_bytes: 512 << 20,
+        stack_bytes: 16 << 20,
+        cpu_seconds: 40,
+        time: Duration::from_mins(2),
+        answer_bytes: 40 << 20,
+    },
+    at_once: 1,
+    read: |_, pdf, answer| {
+        let prepared = prepare_attachment(pdf, PdfLimits::default());
+        // A line of JSON, then the pages.
+        let (pages, prepared) = match prepared {
+            Ok((pages, count)) => (pages, Ok(count)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        serde_json::to_writer(&mut *answer, &prepared)?;
+        answer.write_all(b"\n")?;
+        answer.write_all(&pages)
+    },
+};
+
+/// Appending them to a letter: they came from outside once.
+pub(super) const APPEND: FileKind = FileKind {
+    name: "letter-append",
+    limits: Limits {
+        memory_bytes: 512 << 20,
+        stack_bytes: 16 << 20,
+        cpu_seconds: 20,
+        time: Duration::from_mins(1),
+        answer_bytes: 60 << 20,
+    },
+    at_once: 2,
+    read: |length, files, answer| {
+        // The letter, then the attachment.
+        let length: usize = serde_json::from_str(length)?;
+        let (letter, attachment) = files
+            .split_at_checked(length)
+            .ok_or(io::ErrorKind::InvalidData)?;
+        let merged = append_pages(letter, attachment).map_err(io::Error::other)?;
+        answer.write_all(&merged)
+    },
+};
+
 /// Which page to draw. It takes the place of the file's name.
 #[derive(Serialize, Deserialize)]
 struct Page {
@@ -100,6 +148,17 @@ pub(crate) enum PdfError {
     #[error(transparent)]
     Problem(#[from] PdfProblem),
     /// It could not be checked now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a page was not drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawError {
+    /// Too many wait to be drawn, of all services or of this one.
+    #[error("too many pages are being drawn")]
+    TooMany,
+    /// It could not be drawn now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -148,13 +207,54 @@ impl ForeignFiles {
             .map(|answer| Bytes::from(answer.bytes)))
     }
 
+    /// Returns a place in the queue of pages that are to be drawn. A page can take a child until its limit: those of one service
+    /// wait behind each other.
+    pub(crate) fn queue_for_drawing(&self, service: ServiceId) -> Result<PlaceInQueue, DrawError> {
+        self.pictures.admit(service).ok_or(DrawError::TooMany)
+    }
+
+    /// Checks pages that are to be appended to letters, and returns them as the printer takes them, with their number.
+    pub(crate) async fn prepare_attachment(
+        &self,
+        pdf: Bytes,
+    ) -> Result<Result<(Bytes, usize), SuppliedLetterError>, Unavailable> {
+        let unreadable = || SuppliedLetterError {
+            problem: PdfProblem::Unreadable,
+            pages: None,
+        };
+        let Some(answer) = self.read(&ATTACHMENT, "", pdf).await? else {
+            return Ok(Err(unreadable()));
+        };
+        let bytes = Bytes::from(answer.bytes);
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            return Ok(Err(unreadable()));
+        };
+        let count: Result<usize, SuppliedLetterError> =
+            serde_json::from_slice(&bytes[..end]).unwrap_or_else(|_| Err(unreadable()));
+        Ok(count.map(|count| (bytes.slice(end + 1..), count)))
+    }
+
+    /// Returns a letter with pages after its last one; `None` if that is impossible.
+    pub(crate) async fn append_pages(
+        &self,
+        letter: &[u8],
+        attachment: &[u8],
+    ) -> Result<Option<Bytes>, Unavailable> {
+        let length = letter.len().to_string();
+        let both = Bytes::from([letter, attachment].concat());
+        let answer = self.read(&APPEND, &length, both).await?;
+        Ok(answer
+            .filter(|answer| answer.bytes.starts_with(b"%PDF-"))
+            .map(|answer| Bytes::from(answer.bytes)))
+    }
+
     /// Draws a page, counted from 1, as PNG; `None` if there is no such page or it cannot be drawn.
     pub(crate) async fn draw_page(
         &self,
         pdf: Bytes,
         number: usize,
         with_margins: bool,
-    ) -> Result<Option<Bytes>, Unavailable> {
+    ) -> Result<Option<Bytes>, DrawError> {
         let page = serde_json::to_string(&Page {
             number,
             with_margins,

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -14,9 +15,13 @@ use tracing::warn;
 
 use super::{
     FileKind, KINDS, child,
-    intake::IntakeBudget,
+    incoming::IncomingBudget,
     slow_services::{CheckTurns, Effort},
 };
+use crate::service_turns::ServiceTurns;
+
+/// Callers that may wait for children of a kind. Those that wait too long time out.
+const MAX_WAITING: usize = 64;
 
 /// Stack of the thread that replaces a child.
 const THREAD_STACK_BYTES: usize = 64 << 20;
@@ -28,7 +33,10 @@ pub struct ForeignFiles {
     /// For each kind, a permit for each child that may run.
     permits: Arc<[Arc<Semaphore>]>,
     /// Memory for files that arrive.
-    pub(super) intake: IntakeBudget,
+    pub(super) incoming: IncomingBudget,
+    /// The queues in front of the children that convert workbooks and draw pages, for which callers wait.
+    pub(super) workbooks: Arc<ServiceTurns>,
+    pub(super) pictures: Arc<ServiceTurns>,
     pub(crate) turns: CheckTurns,
 }
 
@@ -76,8 +84,22 @@ impl ForeignFiles {
         Self {
             isolation,
             permits: permits.collect(),
-            intake: IntakeBudget::default(),
+            incoming: IncomingBudget::default(),
+            workbooks: Arc::new(ServiceTurns::new(MAX_WAITING)),
+            pictures: Arc::new(ServiceTurns::new(MAX_WAITING)),
             turns: CheckTurns::default(),
+        }
+    }
+
+    /// Runs work that keeps a processor busy for milliseconds, which requests on the same thread would wait for; `None` if it
+    /// panics. Where files are read in this process, it runs at once: a simulation must take the same course each time.
+    pub(crate) async fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        match &self.isolation {
+            Isolation::Children(_) => tokio::task::spawn_blocking(work).await.ok(),
+            Isolation::Threads => catch_unwind(AssertUnwindSafe(work)).ok(),
         }
     }
 

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use domain::ServiceId;
 use sandbox::Limits;
 use spreadsheets::{Notes, ReadError};
 
-use super::{FileKind, ForeignFiles, IncomingFile, Unavailable, reader::Answer};
+use super::{FileKind, ForeignFiles, IncomingFile, TooManyFiles, Unavailable, reader::Answer};
 
 pub(super) const KIND: FileKind = FileKind {
     name: "workbook",
@@ -60,20 +61,27 @@ pub(crate) enum ConvertError {
     /// It could not be read now.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// Too many wait to be read, of all services or of this one.
+    #[error(transparent)]
+    TooMany(#[from] TooManyFiles),
 }
 
 impl ForeignFiles {
-    /// Returns a file to which pieces are added as they arrive, within the memory for all such files.
-    pub(crate) fn receive(&self) -> IncomingFile {
-        self.intake.file()
+    /// Returns a file of a service to which pieces are added as they arrive, within the memory for all such files.
+    pub(crate) fn receive(&self, service: ServiceId) -> IncomingFile {
+        self.incoming.file(service)
     }
 
-    /// Converts a file to CSV. Few are converted at once: the result counts as one while it exists.
+    /// Converts a file of a service to CSV. Few are converted at once: the result counts as one while it exists.
     pub(crate) async fn convert(
         &self,
+        service: ServiceId,
         file: IncomingFile,
         file_name: &str,
     ) -> Result<ConvertedFile, ConvertError> {
+        let place = self.workbooks.admit(service).ok_or(TooManyFiles)?;
+        // Until the child has ended, so that one service's files do not stand before those of others.
+        let _turn = place.turn().await;
         // Counted until the child has read it, however long it waits for its turn.
         let (file, _share) = file.into_parts();
         let Some(answer) = self.read(&KIND, file_name, file).await? else {

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::{process::ProcessError, row_builder::PreparedRow};
 use crate::{
     App, ParsedTemplate,
-    tasks::{self, MAX_TASK_IDS, Step},
+    tasks::{self, Delivery, MAX_TASK_IDS, Step},
 };
 
 /// Writes one batch at a time in the background while the caller builds the next.
@@ -162,9 +162,9 @@ pub(super) async fn insert_batch(
     let generate = || TaskId::generate(now, app.random());
     // The letters of a job come from a template.
     let step = Step::first(channel, NotificationStatus::Created);
-    let deliver = |ids: Vec<NotificationId>| NewTask {
+    let deliver = |delivery: Delivery| NewTask {
         pool: step.pool_for(job.key_type),
-        ..tasks::deliver(generate(), job.service_id, step, lane, &ids, now)
+        ..tasks::deliver(generate(), job.service_id, step, lane, &delivery, now)
     };
     let report =
         |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);

@@ -76,6 +76,7 @@ pub async fn upload(
     new: NewContactList,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Uploaded, UploadError> {
+    spreadsheets::check_file_name(&new.file_name)?;
     let tenant = tenants::find(app, new.service)
         .await?
         .ok_or(UploadError::NoSuch("service"))?;
@@ -98,7 +99,8 @@ pub async fn upload(
         name: &new.file_name,
         encoding: new.encoding,
     };
-    let (report, size_bytes) = spreadsheets::take(app, place, settings, source, body).await?;
+    let taken = spreadsheets::take(app, new.service, place, settings, source, body);
+    let (report, size_bytes) = taken.await?;
     if !report.is_valid() {
         return Ok(Uploaded { list: None, report });
     }

@@ -31,6 +31,9 @@ use crate::{
 /// Rows with errors that the response names.
 const ROWS_SHOWN: usize = 100;
 
+/// Rows with errors after which the check ends. A program made the rows, and it is wrong by then.
+const ROWS_IN_ERROR: usize = 1_000;
+
 /// Rows to send; the API has checked the shape of the request.
 #[derive(Debug)]
 pub struct BulkRequest {
@@ -144,6 +147,7 @@ pub async fn send_bulk(
     };
     let mut settings = spreadsheets::settings(app, tenant, &prepared, sending).await?;
     settings.max_errors_shown = ROWS_SHOWN;
+    settings.max_errors = Some(ROWS_IN_ERROR);
     // A program made the rows, so a surplus cell is a mistake in all of them, as CSV too.
     settings.long_rows = LongRows::Refused;
     let left = Left {

@@ -52,6 +52,7 @@ fn template(app: &App, service: ServiceId, id: TemplateId) -> Template {
         postage: Some(Postage::Second),
         letter_contact_id: None,
         letter_contact_block: None,
+        letter_attachment_id: None,
         welsh_subject: None,
         welsh_content: None,
         folder_id: None,

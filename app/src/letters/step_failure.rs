@@ -4,7 +4,7 @@ use domain::NotificationStatus;
 use queue::RetryPolicy;
 use typesetting::LetterProblem;
 
-use super::TypesetError;
+use super::{TypesetError, logos::ReadLogoError};
 use crate::{
     OpenError,
     foreign_files::{PdfError, Unavailable},
@@ -69,6 +69,14 @@ impl From<OpenError> for StepFailure {
 impl From<TypesetError> for StepFailure {
     fn from(problem: TypesetError) -> Self {
         let status = match problem {
+            // Waiting may help with these.
+            TypesetError::Store(fault) | TypesetError::Logo(ReadLogoError::Store(fault)) => {
+                return fault.into();
+            }
+            TypesetError::File(fault) | TypesetError::Logo(ReadLogoError::File(fault)) => {
+                return fault.into();
+            }
+            TypesetError::Unavailable(fault) => return fault.into(),
             TypesetError::Letter(LetterProblem::TooLong) | TypesetError::Unprintable(_) => {
                 NotificationStatus::ValidationFailed
             }

@@ -55,7 +55,7 @@ async fn typeset(
     letter: &Notification,
     source: &Source,
 ) -> Result<(usize, usize), StepFailure> {
-    let made = make_pages(letter, source.template.clone(), &source.contents).await?;
+    let made = make_pages(app, letter, source.template.clone(), &source.contents).await?;
     store_pages(app, letter.service_id, letter.id, &made.pdf).await?;
     Ok((made.pages, made.pdf.len()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use domain::{ProviderId, UserId};
+use domain::{Channel, ProviderId, UserId};
 use store::Session;
 pub use store::providers::ProviderDetails;
 use store::users::User;
@@ -32,20 +32,22 @@ pub struct ProviderWithAuthor {
     pub details: ProviderDetails,
     /// The person; none if it was the platform itself or its settings.
     pub author: Option<User>,
+    /// Whether the settings of this process name it no more. Its row stays for its history, and it gets no messages.
+    pub is_removed: bool,
 }
 
 /// Lists the providers of all channels, by channel and name.
 pub async fn list(app: &App) -> Result<Vec<ProviderWithAuthor>, AdminError> {
     let mut session = app.read().await?;
     let found = store::providers::list(&mut session).await?;
-    Ok(with_authors(&mut session, found).await?)
+    Ok(with_authors(app, &mut session, found).await?)
 }
 
 /// Finds a provider by id.
 pub async fn find(app: &App, id: ProviderId) -> Result<ProviderWithAuthor, AdminError> {
     let mut session = app.read().await?;
     let found = store::providers::find(&mut session, id).await?;
-    let found = with_authors(&mut session, found.into_iter().collect()).await?;
+    let found = with_authors(app, &mut session, found.into_iter().collect()).await?;
     found.into_iter().next().ok_or(NO_PROVIDER)
 }
 
@@ -60,7 +62,7 @@ pub async fn list_versions(
     if found.is_empty() {
         return Err(NO_PROVIDER);
     }
-    Ok(with_authors(&mut session, found).await?)
+    Ok(with_authors(app, &mut session, found).await?)
 }
 
 const NO_PROVIDER: AdminError = AdminError::NoSuch("provider");
@@ -100,7 +102,7 @@ pub async fn update(
     tx.commit().await?;
     app.invalidate_providers().await;
     let mut session = app.read().await?;
-    let after = with_authors(&mut session, vec![after]).await?;
+    let after = with_authors(app, &mut session, vec![after]).await?;
     after.into_iter().next().ok_or(NO_PROVIDER)
 }
 
@@ -120,7 +122,18 @@ fn valid_reason(text: &str) -> Result<String, AdminError> {
     Ok(reason.to_owned())
 }
 
+/// Returns whether the settings of this process name a provider.
+fn is_configured(app: &App, row: &ProviderDetails) -> bool {
+    let (all, name) = (&app.providers, &*row.identifier);
+    match row.notification_type {
+        Channel::Email => all.email.iter().any(|one| one.provider.name() == name),
+        Channel::Sms => all.sms.iter().any(|one| one.provider.name() == name),
+        Channel::Letter => all.letter.iter().any(|one| one.provider.name() == name),
+    }
+}
+
 async fn with_authors(
+    app: &App,
     session: &mut Session,
     found: Vec<ProviderDetails>,
 ) -> Result<Vec<ProviderWithAuthor>, store::Error> {
@@ -135,6 +148,7 @@ async fn with_authors(
         author: details
             .created_by
             .and_then(|id| authors.get(&id).cloned().flatten()),
+        is_removed: !is_configured(app, &details),
         details,
     };
     Ok(found.into_iter().map(with_author).collect())

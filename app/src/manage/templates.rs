@@ -15,6 +15,7 @@ use store::Tx;
 pub use store::templates::Template;
 
 use text::describe_characters;
+use uuid::Uuid;
 
 use super::AdminError;
 pub use crate::cache::templates::{find, find_version};
@@ -64,6 +65,8 @@ pub struct TemplateOptions {
     pub postage: Option<Postage>,
     /// The contact block of its letters.
     pub letter_contact_id: Option<Option<LetterContactId>>,
+    /// The pages that are appended to its letters.
+    pub letter_attachment_id: Option<Option<Uuid>>,
     /// The Welsh subject of its letters.
     pub welsh_subject: Option<Option<String>>,
     /// The Welsh content of its letters.
@@ -76,11 +79,12 @@ impl TemplateOptions {
         let is_letter = channel == Channel::Letter;
         let of_letters = self.postage.is_some()
             || self.letter_contact_id.is_some()
+            || self.letter_attachment_id.is_some()
             || self.welsh_subject.is_some()
             || self.welsh_content.is_some();
         if of_letters && !is_letter {
             return Err(TemplateError::Invalid(
-                "only a letter template has postage, a contact block and Welsh texts",
+                "only a letter template has postage, a contact block, an attachment and Welsh texts",
             ));
         }
         // The address decides for letters abroad (`docs/spec/letters.md` §2).
@@ -105,6 +109,9 @@ impl TemplateOptions {
                 .has_unsubscribe_link
                 .unwrap_or(template.has_unsubscribe_link),
             postage: self.postage.or(template.postage),
+            letter_attachment_id: self
+                .letter_attachment_id
+                .unwrap_or(template.letter_attachment_id),
             welsh_subject: self.welsh_subject.unwrap_or(template.welsh_subject),
             welsh_content: self.welsh_content.unwrap_or(template.welsh_content),
             ..template
@@ -122,6 +129,13 @@ impl TemplateOptions {
                 }
                 None => None,
             };
+        }
+        if let Some(Some(id)) = self.letter_attachment_id
+            && store::letter_attachments::find(tx, changed.service_id, id)
+                .await?
+                .is_none()
+        {
+            return Err(TemplateError::NoSuch("attachment"));
         }
         if changed.welsh_subject.is_some() != changed.welsh_content.is_some() {
             return Err(TemplateError::Invalid(
@@ -220,6 +234,7 @@ pub(crate) fn first_version(
         postage: (new.template_type == Channel::Letter).then_some(Postage::Second),
         letter_contact_id: None,
         letter_contact_block: None,
+        letter_attachment_id: None,
         welsh_subject: None,
         welsh_content: None,
         folder_id: None,

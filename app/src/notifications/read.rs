@@ -1,7 +1,7 @@
 //! Reading notifications: the stored row, with its content rendered now from the template version it was created with
 //! (`docs/spec/public-api.md` §14).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use ::templates::placeholders::Values;
 use domain::{
@@ -144,10 +144,39 @@ pub async fn find(
     service: ServiceId,
     id: NotificationId,
 ) -> Result<Option<NotificationView>, Arc<store::Error>> {
-    let found = store::notifications::find(&mut app.read().await?, service, id).await?;
-    match found {
+    match find_row(app, service, id).await? {
         Some(notification) => Ok(view(app, vec![notification]).await?.pop()),
         None => Ok(None),
+    }
+}
+
+/// How long after its acceptance a notification may still be in the intake log, so that looking for it again is worthwhile.
+const YOUNG: Duration = Duration::from_mins(2);
+/// How long a request waits for a saver in all, and before it looks again, which is longer each time.
+const SAVER_PATIENCE: Duration = Duration::from_secs(2);
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+
+/// Finds the row of a notification. With an intake log, an unknown id that was generated a moment ago may be one that is
+/// about to be saved, which its time tells without asking anyone.
+async fn find_row(
+    app: &App,
+    service: ServiceId,
+    id: NotificationId,
+) -> Result<Option<Notification>, store::Error> {
+    let now = app.clock.now();
+    let is_young = |at: Timestamp| now < at.plus(YOUNG) && at < now.plus(YOUNG);
+    let may_wait =
+        app.database_gate.is_in_use() && domain::generated_at(id.as_uuid()).is_some_and(is_young);
+    let (mut waited, mut wait) = (Duration::ZERO, FIRST_LOOK);
+    loop {
+        // No connection is held during the wait.
+        let found = store::notifications::find(&mut app.read().await?, service, id).await?;
+        if found.is_some() || !may_wait || waited >= SAVER_PATIENCE {
+            return Ok(found);
+        }
+        tokio::time::sleep(wait).await;
+        waited += wait;
+        wait *= 2;
     }
 }
 

@@ -11,6 +11,7 @@ use store::notifications::{self, ReportedNotification, StatusUpdate};
 use tracing::{error, info, warn};
 
 use super::{
+    SIMULATED_SENT_BY,
     applying::{self, Effect, Evaluation, Receipt, late_status},
     early_receipt_delay, printable_code,
     receipt_writer::{ReceiptError, ReceiptRow},
@@ -162,7 +163,12 @@ fn reported_status(receipt: &SmsReceipt) -> Option<NotificationStatus> {
 fn resulting_status(receipt: &SmsReceipt, message: &Subject) -> NotificationStatus {
     // A status that is not in the provider's table ends the notification, and is reported to operators.
     let reported = reported_status(receipt).unwrap_or(NotificationStatus::TechnicalFailure);
-    let sent_by = message.sent_by.as_deref().unwrap_or(receipt.by.as_str());
+    // A message with a test key has been given to no provider; the receipt is that of the one that was drawn for it.
+    let sent_by = message
+        .sent_by
+        .as_deref()
+        .filter(|by| *by != SIMULATED_SENT_BY);
+    let sent_by = sent_by.unwrap_or(receipt.by.as_str());
     receipts::refine(reported, sent_by, receipt.code.as_deref(), message.status)
 }
 

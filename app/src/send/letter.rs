@@ -2,7 +2,7 @@
 //! print run has claimed it, it is handed to a print provider (§7.2).
 
 use bytes::Bytes;
-use domain::{KeyType, NotificationStatus, Postage, Timestamp};
+use domain::{KeyType, NotificationId, NotificationStatus, Postage, Timestamp};
 use providers::SendError;
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::error;
@@ -10,8 +10,10 @@ use tracing::error;
 use super::{Accepted, Batch, SendFailure};
 use crate::{
     App,
+    cache::tenants,
     compose::{self, to_jiff},
     letters::{self, precompiled},
+    receipts,
     tasks::Step,
 };
 
@@ -92,7 +94,7 @@ async fn hand_over(
     let app = batch.app;
     let contents = compose::open(app, notification).await?.contents;
     let pdf = find_pages(app, notification).await?;
-    let letter = provider_letter(notification, &contents, pdf, now)?;
+    let letter = provider_letter(app, notification, &contents, pdf, now).await?;
     // A provider that did not answer may have the letter and recognises it by its reference. Another one would print it
     // a second time.
     let earlier = notification.sent_by.as_deref();
@@ -107,6 +109,8 @@ async fn hand_over(
         None => batch.acquire_slot(notification, 0..providers.len()).await?,
     };
     let provider = &*providers[slot.provider()].provider;
+    // Before the provider is recorded: without them, nothing is sent.
+    letters::credentials::refresh(app, provider).await?;
     reserve_for_provider(app, notification, provider.name()).await?;
     batch.begin_call(notification, provider.name(), None)?;
     let call = provider.send(&letter);
@@ -130,7 +134,8 @@ async fn hand_over(
     }
 }
 
-fn provider_letter(
+async fn provider_letter(
+    app: &App,
     notification: &Notification,
     contents: &Contents,
     pdf: Bytes,
@@ -141,16 +146,26 @@ fn provider_letter(
         .clone()
         .ok_or_else(|| SendFailure::technical("the letter has no reference to be printed under"))?;
     let address = contents.recipient.reveal().lines().map(str::to_owned);
+    let tenant = tenants::find(app, notification.service_id).await?;
+    let organisation = tenant.and_then(|tenant| tenant.service.organisation_id);
     Ok(providers::Letter {
         id: notification.id.as_uuid(),
         at: to_jiff(now),
         reference,
         service: notification.service_id.as_uuid(),
-        organisation: None,
+        organisation: organisation.map(domain::OrganisationId::as_uuid),
         address: address.collect(),
         postage: notification.postage.unwrap_or(Postage::Second),
+        status_url: status_url(app, notification.id),
         pdf,
     })
+}
+
+/// Returns where the print provider reports on a letter.
+fn status_url(app: &App, letter: NotificationId) -> String {
+    let token = receipts::letter_status_token(app, letter);
+    let root = &app.settings.api_base_url;
+    format!("{root}/notifications/letter/status?token={token}")
 }
 
 /// Records the provider in `sent_by` before sending, so that no other provider gets the letter, even if this process dies

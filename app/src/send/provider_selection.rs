@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use domain::{Channel, RandomSource};
 use providers::{
-    EmailProvider, FileService, LetterProvider, Scanner, SmsProvider, letter::ResponseFiles,
-    outbound::OutboundClient,
+    EmailProvider, FileService, LetterProvider, ScanError, ScanResult, Scanner, SmsProvider,
+    letter::ResponseFiles, outbound::OutboundClient,
 };
 
 /// A provider with its share of the traffic, as the settings have it.
@@ -88,6 +88,14 @@ pub struct Providers {
 }
 
 impl Providers {
+    /// Scans a file for viruses. `None` if there is no scanner.
+    pub(crate) async fn scan(&self, file: &[u8]) -> Result<Option<ScanResult>, ScanError> {
+        match &self.scanner {
+            Some(scanner) => scanner.scan(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Returns the providers of a channel in the order of the settings.
     pub(super) fn configured(&self, channel: Channel) -> Vec<Configured<'_>> {
         match channel {

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use crate::{
     App,
-    tasks::{self, Step},
+    tasks::{self, Delivery, Step},
 };
 
 /// After how long to look at notifications that another worker was sending.
@@ -116,12 +116,12 @@ impl Remaining {
                           attempt: u32,
                           unknown_outcomes: u32| {
             let id = TaskId::generate(now, app.random());
-            let task = tasks::deliver(id, leased.service_id, step, leased.lane, ids, now);
+            let delivery = Delivery::of(ids, unknown_outcomes);
+            let task = tasks::deliver(id, leased.service_id, step, leased.lane, &delivery, now);
             NewTask {
                 pool: tasks::delivery_pool_of(leased, step),
                 attempt,
                 ready_at: now.plus(after),
-                payload: tasks::delivery_payload(ids, unknown_outcomes),
                 ..task
             }
         };

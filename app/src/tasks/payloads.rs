@@ -20,6 +20,21 @@ pub(crate) struct Delivery {
     /// task, because such an outcome is retried far less often.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) unknown_outcomes: u32,
+    /// How many bytes these notifications have in the database, as far as it is known: then this delivery may be merged with
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<usize>,
+}
+
+impl Delivery {
+    /// Returns a delivery of notifications whose size is not known.
+    pub(crate) fn of(ids: &[NotificationId], unknown_outcomes: u32) -> Self {
+        Self {
+            ids: ids.to_vec(),
+            unknown_outcomes,
+            bytes: None,
+        }
+    }
 }
 
 #[expect(

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use crate::{
     App,
     jobs::spreadsheets,
-    letters::{files_of, remove_old_originals},
+    letters::{files_of, remove_old_originals, remove_old_uploads},
     local_days, tasks,
 };
 
@@ -100,6 +100,10 @@ async fn enqueue_deletions(app: &App) -> Result<(), RetentionError> {
         info!(
             "removed {removed} supplied letters as they were received, a week after they were rewritten"
         );
+    }
+    let removed = remove_old_uploads(app).await?;
+    if removed > 0 {
+        info!("removed {removed} files of uploaded letters that were not sent within a day");
     }
     let rules = RetentionRules::read(app).await?;
     // On PostgreSQL, a day that has expired for all services is dropped as a partition, which costs nothing per row.

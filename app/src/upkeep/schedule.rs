@@ -76,6 +76,9 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(7, 0, tasks::LETTERS_STILL_CREATED),
     daily(7, 0, tasks::LETTERS_IN_TECHNICAL_FAILURE),
     daily(8, 0, tasks::MISSING_SORTED_COUNTS),
+    // They look whether it is the day of the month, so that a day without a clock is made up for.
+    daily(9, 0, tasks::CHANGE_PRINT_API_KEY),
+    daily(9, 0, tasks::CHANGE_PRINT_PASSWORD),
     daily(19, 0, tasks::LETTERS_STILL_SENDING),
     daily(20, 0, tasks::LETTERS_STILL_UNSCANNED_NIGHTLY),
     daily(22, 30, tasks::MISSING_ACKNOWLEDGEMENTS),

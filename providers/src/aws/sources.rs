@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -262,8 +262,8 @@ fn not_understood() -> SendError {
     SendError::unavailable("what was fetched are no AWS credentials")
 }
 
-async fn read_token(file: &PathBuf) -> Result<String, SendError> {
-    let token = tokio::fs::read_to_string(file).await;
+async fn read_token(file: &Path) -> Result<String, SendError> {
+    let token = files::settings_file::read_text_apart(file).await;
     let token = token
         .map_err(|_| SendError::unavailable("the token for AWS credentials cannot be read"))?;
     Ok(token.trim().to_owned())

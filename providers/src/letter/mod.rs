@@ -1,5 +1,6 @@
-//! Letters: the port [`LetterProvider`], the file drop, and the receipts of print providers.
+//! Letters: the port [`LetterProvider`], the file drop, and print providers with an API.
 
+mod credentials;
 pub mod dvla;
 pub mod file_drop;
 mod response_files;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use self::file_drop::FileDrop;
 use crate::{SendError, SendReceipt};
 
+pub use credentials::{ChangingCredentials, Credentials};
 pub use response_files::{
     MAX_RESPONSE_FILE_BYTES, ResponseDirectory, ResponseFile, ResponseFileEntry, ResponseFileError,
     ResponseFiles, is_response_file, is_safe_key,
@@ -37,6 +39,8 @@ pub struct Letter {
     pub address: Vec<String>,
     /// The class of postage.
     pub postage: Postage,
+    /// Where the provider reports on this letter. It contains a token, so it is as secret as a password.
+    pub status_url: String,
     /// The pages, as a PDF.
     pub pdf: Bytes,
 }
@@ -76,6 +80,11 @@ pub trait LetterProvider: Send + Sync {
     /// Returns the e-mail addresses that are told in each print run how many letters to expect.
     fn volumes_to(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Returns the login of a provider whose credentials the platform changes.
+    fn changing_credentials(&self) -> Option<Arc<dyn ChangingCredentials>> {
+        None
     }
 
     /// Sends one letter. Dropping the future leaves the outcome unknown.

@@ -214,6 +214,10 @@ impl ResponseFiles for ResponseDirectory {
 async fn read(path: &Path) -> io::Result<Option<ResponseFile>> {
     // Before the content: a file that is replaced in between counts as its older version, and is read again.
     let metadata = fs::metadata(path).await?;
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     if metadata.len() > MAX_RESPONSE_FILE_BYTES {
         return Ok(None);
     }

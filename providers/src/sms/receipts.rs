@@ -6,7 +6,7 @@
 use domain::{NotificationStatus, Private, SmsReceiptSource, Timestamp};
 use reqwest::header::HeaderMap;
 
-use super::{end_user_messaging, firetext, mmg, twilio};
+use super::{SmsProvider, end_user_messaging, firetext, mmg, twilio};
 
 /// A delivery receipt as it came. What its codes mean is decided when it is processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +151,43 @@ pub fn refine(
     }
 }
 
+/// Returns the source of a provider's receipts. One that sends none counts as a gateway, whose statuses are ours.
+pub fn source_of(provider: &dyn SmsProvider) -> SmsReceiptSource {
+    let by_name = || match provider.name() {
+        // As the settings call it unless they say otherwise.
+        "sms-v2" => Some(SmsReceiptSource::AmazonSms),
+        name => name.parse().ok(),
+    };
+    let by_rule = provider.receiver().map(SmsReceiver::source);
+    by_rule.or_else(by_name).unwrap_or(SmsReceiptSource::Http)
+}
+
+/// Returns what a provider would report about a message that ends like this, status and code, in the order in which it would
+/// come (`docs/spec/workers.md` §10).
+pub fn simulated(
+    source: SmsReceiptSource,
+    outcome: NotificationStatus,
+) -> &'static [(&'static str, Option<&'static str>)] {
+    use NotificationStatus::{Delivered, TemporaryFailure};
+    match (source, outcome) {
+        (SmsReceiptSource::Mmg, Delivered) => &[("3", None)],
+        (SmsReceiptSource::Mmg, TemporaryFailure) => &[("4", None)],
+        (SmsReceiptSource::Mmg, _) => &[("5", None)],
+        (SmsReceiptSource::Firetext, Delivered) => &[("0", None)],
+        // With a code, so that it does not depend on the order in which they are processed.
+        (SmsReceiptSource::Firetext, TemporaryFailure) => &[("2", None), ("1", Some("102"))],
+        (SmsReceiptSource::Firetext, _) => &[("1", None)],
+        (SmsReceiptSource::Twilio | SmsReceiptSource::Http, Delivered) => &[("delivered", None)],
+        (SmsReceiptSource::Twilio, TemporaryFailure) => &[("undelivered", Some("30003"))],
+        (SmsReceiptSource::Twilio, _) => &[("undelivered", Some("30005"))],
+        (SmsReceiptSource::AmazonSms, Delivered) => &[("TEXT_DELIVERED", None)],
+        (SmsReceiptSource::AmazonSms, TemporaryFailure) => &[("TEXT_UNREACHABLE", None)],
+        (SmsReceiptSource::AmazonSms, _) => &[("TEXT_INVALID", None)],
+        (SmsReceiptSource::Http, TemporaryFailure) => &[("temporary-failure", None)],
+        (SmsReceiptSource::Http, _) => &[("permanent-failure", None)],
+    }
+}
+
 /// Builds a receipt, or tells which of its required fields, given with their names on the wire, are absent or empty.
 pub(super) fn require(
     status: (&'static str, Option<&str>),
@@ -185,6 +222,27 @@ mod tests {
     use domain::NotificationStatus as S;
 
     use super::*;
+
+    #[test]
+    fn what_is_simulated_means_what_it_should_for_each_provider() {
+        use NotificationStatus::{Delivered, PermanentFailure, Sending, TemporaryFailure};
+        for source in [
+            SmsReceiptSource::Mmg,
+            SmsReceiptSource::Firetext,
+            SmsReceiptSource::Twilio,
+            SmsReceiptSource::AmazonSms,
+            SmsReceiptSource::Http,
+        ] {
+            for outcome in [Delivered, TemporaryFailure, PermanentFailure] {
+                let mut now = Sending;
+                for (word, code) in simulated(source, outcome) {
+                    let reported = status(source, word, *code).unwrap();
+                    now = refine(reported, source.as_str(), *code, now);
+                }
+                assert_eq!(now, outcome, "{source:?}");
+            }
+        }
+    }
 
     #[test]
     fn only_messages_sent_by_firetext_are_refined() {

@@ -49,22 +49,34 @@ impl Request {
     }
 }
 
+/// Decides what the server does with a request that nothing else was told for.
+type Respond = dyn Fn(&Request) -> Act + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) url: String,
     acts: Arc<Mutex<VecDeque<Act>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     pub(crate) fallen_silent: Arc<Notify>,
+    respond: Arc<Respond>,
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| json(200, "{}")).await
+    }
+
+    /// Starts a server that has a state of its own: acts that it is told come first.
+    pub(crate) async fn start_with(
+        respond: impl Fn(&Request) -> Act + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             acts: Arc::default(),
             requests: Arc::default(),
             fallen_silent: Arc::default(),
+            respond: Arc::new(respond),
         };
         let host = server.clone();
         tokio::spawn(async move {
@@ -88,9 +100,9 @@ impl Server {
     async fn serve(&self, mut socket: BufReader<TcpStream>) -> Option<()> {
         loop {
             let request = read(&mut socket).await?;
-            self.requests.lock().unwrap().push(request);
+            self.requests.lock().unwrap().push(request.clone());
             let act = self.acts.lock().unwrap().pop_front();
-            let answer = match act.unwrap_or_else(|| json(200, "{}")) {
+            let answer = match act.unwrap_or_else(|| (self.respond)(&request)) {
                 Act::Answer(status, headers, body) => answer(status, headers, body.as_bytes()),
                 Act::AnswerBytes(status, body) => answer(status, "", body),
                 Act::BreakOff => b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{".to_vec(),

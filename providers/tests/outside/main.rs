@@ -5,6 +5,7 @@
 mod aws_signature;
 mod clamd;
 mod conformance;
+mod dvla;
 mod file_drop;
 mod file_service;
 mod firetext;

@@ -40,6 +40,7 @@ pub(crate) fn letter(number: u128) -> Letter {
         organisation: None,
         address: vec!["Ada Lovelace".to_owned(), "SW1A 2AA".to_owned()],
         postage: Postage::Second,
+        status_url: "https://us.example/notifications/letter/status?token=t".to_owned(),
         pdf: Bytes::from_static(b"%PDF-1.7 pages"),
     }
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use files::Files;
+use files::{Files, settings_file};
 use store::{Keyring, Store};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     path_of_file, sync_directory,
 };
 use crate::{
-    data_dir::{DataDir, create_atomically},
+    data_dir::{DataDir, create_atomically, partial_database},
     secrets::{self, keyring_path},
     settings::Settings,
     wiring,
@@ -64,7 +64,7 @@ pub async fn restore(
 
 fn read_manifest(backup: &Path) -> anyhow::Result<(Manifest, Checksums)> {
     let path = backup.join(MANIFEST);
-    let text = fs::read_to_string(&path).with_context(|| {
+    let text = settings_file::read_text(&path).with_context(|| {
         format!(
             "cannot read {}: is {} a backup?",
             path.display(),
@@ -81,6 +81,7 @@ fn read_manifest(backup: &Path) -> anyhow::Result<(Manifest, Checksums)> {
             env!("CARGO_PKG_VERSION")
         );
     }
+    check_is_file(backup, CHECKSUMS)?;
     let path = backup.join(CHECKSUMS);
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -89,6 +90,18 @@ fn read_manifest(backup: &Path) -> anyhow::Result<(Manifest, Checksums)> {
     }
     let checksums = checksums::parse(&text).ok_or_else(|| was_changed(CHECKSUMS))?;
     Ok((manifest, checksums))
+}
+
+/// Fails if a path in the backup is no file: a backup comes from elsewhere, and a pipe or a link to a device in it would be
+/// read for ever.
+fn check_is_file(backup: &Path, path: &str) -> anyhow::Result<()> {
+    let found = fs::symlink_metadata(backup.join(path))
+        .with_context(|| format!("cannot read {path} in the backup"))?;
+    if found.is_file() {
+        Ok(())
+    } else {
+        Err(was_changed(path))
+    }
 }
 
 fn was_changed(path: &str) -> anyhow::Error {
@@ -122,17 +135,19 @@ impl Target {
                 );
             }
         }
-        let partial_database = with_suffix(&database, ".restoring");
-        wiring::create_data_dir(settings)?;
-        let files = Files::open(&settings.files_address())?;
-        let directory = files.directory();
+        let partial_database = partial_database(&database);
+        let address = settings.files_address();
+        let directory = address.strip_prefix("file:").map(Path::new);
         let directory = directory.context("files are kept in memory (`files = \"memory:\"`)")?;
-        if fs::read_dir(directory)?.next().is_some() {
+        // Before anything is made, so that a refusal leaves nothing behind.
+        if holds_something(directory)? {
             bail!(
                 "there are files at {}: {CHOOSE_ANOTHER}",
                 directory.display()
             );
         }
+        wiring::create_data_dir(settings)?;
+        let files = Files::open(&address)?;
         Ok(Self {
             database,
             partial_database,
@@ -153,6 +168,16 @@ impl Target {
         for empty in directory.into_iter().flatten().flatten().flatten() {
             let _ = fs::remove_dir_all(empty.path());
         }
+    }
+}
+
+fn holds_something(directory: &Path) -> anyhow::Result<bool> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        found => Ok(found
+            .with_context(|| format!("cannot read {}", directory.display()))?
+            .next()
+            .is_some()),
     }
 }
 
@@ -214,7 +239,8 @@ fn find_keys(
     }
     let text = match &options.keyring {
         Some(file) => Some(
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+            settings_file::read_text(file)
+                .with_context(|| format!("cannot read {}", file.display()))?,
         ),
         None => secret_of(backup, KEYRING, checksums)?,
     };
@@ -236,7 +262,7 @@ fn secret_of(backup: &Path, name: &str, checksums: &Checksums) -> anyhow::Result
     let Some(expected) = checksums.get(&path) else {
         return Ok(None);
     };
-    let text = fs::read_to_string(backup.join(&path))
+    let text = settings_file::read_text(&backup.join(&path))
         .with_context(|| format!("cannot read {path} in the backup"))?;
     if checksums::of_bytes(text.as_bytes()) != *expected {
         return Err(was_changed(&path));
@@ -259,13 +285,20 @@ async fn write(
     store.check_keyring().await?;
     let mut session = store.read().await?;
     let found = store::applied_schema_version(&mut session).await?;
+    let is_intact = store::backup::is_intact(&mut session).await;
+    // A table that is missing is an error here.
+    let rows = store::backup::count_rows(&mut session).await;
     drop(session);
     store.close().await;
     if found != Some(manifest.schema_version) {
         return Err(was_changed(MANIFEST));
     }
+    // The checksum tells only that the copy is like the backup, which anyone can make.
+    if !matches!((is_intact, rows), (Ok(true), Ok(rows)) if rows == manifest.rows) {
+        return Err(was_changed(DATABASE));
+    }
     fs::File::open(&target.partial_database)?.sync_all()?;
-    copy_files(target, source, checksums).await
+    copy_files(target, backup, source, checksums).await
 }
 
 async fn copy_database(
@@ -273,6 +306,7 @@ async fn copy_database(
     backup: &Path,
     checksums: &Checksums,
 ) -> anyhow::Result<()> {
+    check_is_file(backup, DATABASE)?;
     let (from, to) = (backup.join(DATABASE), target.partial_database.clone());
     let copied = tokio::task::spawn_blocking(move || fs::copy(from, to)).await?;
     copied.context("cannot copy the database of the backup")?;
@@ -284,7 +318,12 @@ async fn copy_database(
     Ok(())
 }
 
-async fn copy_files(target: &Target, source: &Files, checksums: &Checksums) -> anyhow::Result<()> {
+async fn copy_files(
+    target: &Target,
+    backup: &Path,
+    source: &Files,
+    checksums: &Checksums,
+) -> anyhow::Result<()> {
     let mut missing: std::collections::BTreeSet<&str> = checksums
         .keys()
         .map(String::as_str)
@@ -296,6 +335,7 @@ async fn copy_files(target: &Target, source: &Files, checksums: &Checksums) -> a
         let Some(expected) = checksums.get(&path) else {
             continue;
         };
+        check_is_file(backup, &path)?;
         let checksum = checksums::copy(source, &target.files, &entry.key).await?;
         if checksum.as_ref() != Some(expected) {
             return Err(was_changed(&path));

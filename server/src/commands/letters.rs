@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    CommandContext, letter_responses::LetterResponses, print_runs::PrintRuns,
-    supplied_letters::SuppliedLetters,
+    CommandContext, letter_files::LetterFiles, letter_responses::LetterResponses,
+    print_runs::PrintRuns, supplied_letters::SuppliedLetters,
 };
 
 #[derive(Debug, Subcommand)]
@@ -14,6 +14,8 @@ pub(super) enum Letters {
     #[command(flatten)]
     Supplied(SuppliedLetters),
     #[command(flatten)]
+    Files(LetterFiles),
+    #[command(flatten)]
     Responses(LetterResponses),
 }
 
@@ -22,6 +24,7 @@ impl Letters {
         match self {
             Self::PrintRuns(runs) => runs.run(context).await,
             Self::Supplied(letters) => letters.run(context).await,
+            Self::Files(files) => files.run(context).await,
             Self::Responses(responses) => responses.run(context).await,
         }
     }

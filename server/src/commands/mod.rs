@@ -6,9 +6,11 @@ mod demo;
 mod dev;
 mod erase;
 mod guest;
+mod intake;
 mod job;
 mod key;
 mod keyring;
+mod letter_files;
 mod letter_responses;
 mod letters;
 mod migrate;
@@ -169,6 +171,9 @@ enum Command {
     /// Show the task queue; show and replay dead letters
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Show what waits in the intake log; try again what was set aside
+    #[command(subcommand)]
+    Intake(intake::Intake),
     /// List messages that the development sink stored
     #[command(subcommand)]
     Sink(sink::Sink),
@@ -291,6 +296,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Callback(callback) => callback.run(&context).await?,
         Command::Provider(provider) => provider.run(&context).await?,
         Command::Queue(queue) => queue.run(&context).await?,
+        Command::Intake(intake) => intake.run(&context).await?,
         Command::Sink(sink) => sink.run(&context).await?,
         Command::Keyring(keyring) => keyring.run(&context).await?,
         Command::Erase(erase) => erase.run(&context).await?,

@@ -125,6 +125,7 @@ async fn list(context: &CommandContext, client: &Client) -> anyhow::Result<()> {
         ("Priority", "priority"),
         ("At rest", "resting_priority"),
         ("Active", "active"),
+        ("Removed", "removed"),
         ("International", "supports_international"),
         ("Changed at", "updated_at"),
         ("Reason", "reason"),
@@ -205,7 +206,8 @@ async fn warn_if_none_is_active(client: &Client, changed: &Value) -> anyhow::Res
     let all = all(client).await?;
     let channel = &changed["notification_type"];
     let mut of_channel = all.as_array().into_iter().flatten();
-    if !of_channel.any(|one| one["notification_type"] == *channel && one["active"] == true) {
+    let takes_messages = |one: &Value| one["active"] == true && one["removed"] != true;
+    if !of_channel.any(|one| one["notification_type"] == *channel && takes_messages(one)) {
         print_line(format!(
             "no provider of the channel {} is active now: its messages wait, and fail after four hours",
             text_of(changed, "notification_type")

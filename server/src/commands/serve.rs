@@ -22,7 +22,7 @@ pub(super) struct Serve {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "api,worker,clock"
+        default_value = "api,worker,saver,clock"
     )]
     roles: Vec<Role>,
     /// Address to listen on [default: 127.0.0.1:6011]; port 0 picks a free port

@@ -84,6 +84,9 @@ struct OptionArgs {
     /// Contact block of letters, by id
     #[arg(long, value_name = "ID")]
     contact_block: Option<String>,
+    /// Pages that are appended to letters, by the id that `pillarbox letters attach` shows
+    #[arg(long, value_name = "ID")]
+    attachment: Option<String>,
     /// Welsh heading of letters
     #[arg(long, value_name = "TEXT", requires = "welsh_content")]
     welsh_subject: Option<String>,
@@ -99,6 +102,7 @@ impl OptionArgs {
             ("has_unsubscribe_link", json!(self.unsubscribe_link)),
             ("postage", json!(self.postage)),
             ("reply_to", json!(self.contact_block)),
+            ("letter_attachment_id", json!(self.attachment)),
             ("letter_welsh_subject", json!(self.welsh_subject)),
             ("letter_welsh_content", json!(self.welsh_content)),
         ];

@@ -116,7 +116,7 @@ pub(super) async fn start(
     let demo = demo_access(&platform, &directory).await?;
     let running = roles::start(
         platform.clone(),
-        &[Role::Api, Role::Worker, Role::Clock],
+        &[Role::Api, Role::Worker, Role::Saver, Role::Clock],
         listeners,
         stop,
     )

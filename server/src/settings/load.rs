@@ -1,7 +1,7 @@
 //! Loading of the settings from file, environment and flags.
 
 use std::{
-    io::{ErrorKind, Read as _},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -21,9 +21,6 @@ pub struct Flags {
     /// The address to listen on.
     pub listen: Option<String>,
 }
-
-/// Far more than the longest list of providers takes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Environment variables that begin with our prefix but are no settings.
 const NOT_SETTINGS: &[&str] = &[
@@ -153,21 +150,9 @@ fn settings_file(
     }
 }
 
-/// Reads the settings file. A pipe or a device would never end.
 fn read_file(path: &Path) -> anyhow::Result<String> {
-    let failed = || format!("cannot read the settings file {}", path.display());
-    if !std::fs::metadata(path).with_context(failed)?.is_file() {
-        bail!("{}: it is no regular file", failed());
-    }
-    let mut text = String::new();
-    let file = std::fs::File::open(path).with_context(failed)?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_string(&mut text)
-        .with_context(failed)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        bail!("{}: it has more than {MAX_FILE_BYTES} bytes", failed());
-    }
-    Ok(text)
+    files::settings_file::read_text(path)
+        .with_context(|| format!("cannot read the settings file {}", path.display()))
 }
 
 /// Fails if a settings file holds nothing, not even a comment: a full disk or an interrupted copy leaves such files, and
@@ -350,7 +335,7 @@ mod tests {
         let error = format!("{:#}", load_from(&flags, &[]).unwrap_err());
         assert!(error.contains("no regular file"), "{error}");
         let long = "#".repeat(2 << 20);
-        let error = loaded(&long, &[], None).unwrap_err().to_string();
+        let error = format!("{:#}", loaded(&long, &[], None).unwrap_err());
         assert!(error.contains("more than 1048576 bytes"), "{error}");
     }
 

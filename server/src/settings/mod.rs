@@ -7,29 +7,39 @@
 
 mod bounds;
 mod callbacks;
+mod file_downloads;
+mod intake;
 mod letter_volumes;
 mod load;
+mod log;
 mod providers;
 mod receipts;
+mod received_texts;
 mod reference;
 mod schema;
 mod warnings;
+mod workers;
 
 use std::path::PathBuf;
 
 use ::providers::Secret;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 pub use self::{
     callbacks::{Callbacks, Ports},
+    file_downloads::FileDownloads,
+    intake::Intake,
     letter_volumes::LetterVolumes,
     load::{Flags, load},
+    log::{Log, LogFormat},
     providers::{ConfiguredProvider, Providers, RunningProviders},
     receipts::Receipts,
+    received_texts::ReceivedTexts,
     reference::reference,
     schema::schema,
     warnings::warnings,
+    workers::Workers,
 };
 
 /// The settings of an installation of Pillarbox.
@@ -89,6 +99,11 @@ pub struct Settings {
     /// one signs, all are accepted. Without it, a random secret is created in the data directory.
     #[schemars(with = "Option<String>")]
     pub internal_secret: Option<Secret>,
+    /// Secret with which programs that test the installation sign their tokens, with the client id `notify-functional-tests`;
+    /// several separated by commas. They may read the messages of the development provider (`/sink`) and nothing else.
+    /// Without it, there is no such client. Set it so that tests need not know `internal_secret`.
+    #[schemars(with = "Option<String>")]
+    pub functional_tests_secret: Option<Secret>,
     /// Whether to trust the `X-Forwarded-Proto` header. Turn it on behind a proxy that sets it, so that links in
     /// responses begin with `https`.
     pub trust_forwarded_proto: bool,
@@ -124,6 +139,11 @@ pub struct Settings {
     /// such requests are refused while processors are idle.
     #[schemars(range(min = 1, max = 1_024))]
     pub http_heavy_requests: Option<u16>,
+    /// Requests a minute that a service may send for lists and PDFs of letters, with each type of key; more get a 429.
+    /// Requests to send and previews have the service's own rate (`pillarbox service update --rate-limit`). Raise it for
+    /// services that look for news very often.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub http_reads_per_minute: u32,
     /// Seconds that a shutdown leaves open connections without a request, so that each can be told to end with its next
     /// response. Part of `stop_seconds`. Raise it if clients or a proxy keep connections open for longer between requests.
     #[schemars(range(min = 0, max = 86_400))]
@@ -180,6 +200,8 @@ pub struct Settings {
     pub callbacks: Callbacks,
     /// Telling print providers by e-mail, after each print run, how many letters to expect.
     pub letter_volumes: LetterVolumes,
+    /// The intake log: where accepted messages wait while the database is slow or away (`docs/intake.md`).
+    pub intake: Intake,
     /// The settings file, if it holds secrets and everybody on the machine can read it.
     #[serde(skip)]
     pub exposed_file: Option<PathBuf>,
@@ -201,6 +223,7 @@ impl Default for Settings {
             keyring: None,
             internal_client_id: "notify-admin".to_owned(),
             internal_secret: None,
+            functional_tests_secret: None,
             trust_forwarded_proto: false,
             trust_forwarded_for: false,
             email_domain: "notify.example.com".to_owned(),
@@ -211,6 +234,7 @@ impl Default for Settings {
             http_connections: 4096,
             http_least_bytes_per_second: 500,
             http_heavy_requests: None,
+            http_reads_per_minute: 6_000,
             http_drain_seconds: 2,
             sms_rate_micropounds: 23_300,
             time_zone: app::TimeZone::default(),
@@ -229,257 +253,9 @@ impl Default for Settings {
             receipts: Receipts::default(),
             callbacks: Callbacks::default(),
             letter_volumes: LetterVolumes::default(),
+            intake: Intake::default(),
             exposed_file: None,
         }
-    }
-}
-
-/// Log output.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    /// Format of log lines: `text` for people, `json` for log collectors.
-    pub format: LogFormat,
-    /// Log level: `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,pillarbox_app=debug`. Raise it
-    /// to investigate a problem. Recipients and message contents are not logged at any level.
-    pub level: String,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: "info".to_owned(),
-        }
-    }
-}
-
-/// The format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Files by e-mail: where recipients download them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FileDownloads {
-    /// Address with which download links begin, without a slash at the end: a host name of yours that leads to this
-    /// platform's paths under `/d/`, preferably used for nothing else. Without it, the platform's own address. Set it
-    /// before services send files to the public.
-    pub root: Option<String>,
-    /// Maximum size of a file, in bytes. No effect if files are stored by another service.
-    #[schemars(range(min = 1, max = 1_u64 << 40))]
-    pub max_bytes: u64,
-    /// Internal address of a file service of your own, such as `https://files.internal`, which stores the files in place
-    /// of this platform.
-    pub service: Option<String>,
-    /// Bearer token for the file service.
-    #[schemars(with = "Option<String>")]
-    pub service_token: Option<Secret>,
-    /// Seconds to wait for the file service to store a file.
-    #[schemars(range(min = 1, max = 86_400))]
-    pub service_timeout_seconds: u64,
-}
-
-impl Default for FileDownloads {
-    fn default() -> Self {
-        Self {
-            root: None,
-            max_bytes: 2 << 20,
-            service: None,
-            service_token: None,
-            service_timeout_seconds: 30,
-        }
-    }
-}
-
-/// Credentials with which SMS providers deliver inbound SMS.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReceivedTexts {
-    /// User names of MMG. Without one, MMG cannot deliver inbound SMS.
-    #[schemars(with = "Option<String>")]
-    pub mmg_users: Option<Secret>,
-    /// Passwords of MMG.
-    #[schemars(with = "Option<String>")]
-    pub mmg_passwords: Option<Secret>,
-    /// Passwords of Firetext, whose user name is `notify`. Without one, Firetext cannot deliver inbound SMS.
-    #[schemars(with = "Option<String>")]
-    pub firetext_passwords: Option<Secret>,
-    /// Words, separated by commas, with which people ask a service to stop: a text message that consists of one of them
-    /// puts its sender on the suppression list of the service. Empty to read none.
-    pub stop_words: String,
-    /// Words, separated by commas, that take back an earlier STOP.
-    pub start_words: String,
-}
-
-impl Default for ReceivedTexts {
-    fn default() -> Self {
-        let app::SmsKeywords { stop, start } = app::SmsKeywords::default();
-        Self {
-            mmg_users: None,
-            mmg_passwords: None,
-            firetext_passwords: None,
-            stop_words: stop.join(","),
-            start_words: start.join(","),
-        }
-    }
-}
-
-impl ReceivedTexts {
-    fn keywords(&self) -> app::SmsKeywords {
-        let words = |list: &str| {
-            let all = list.split(',').map(str::trim);
-            all.filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect()
-        };
-        app::SmsKeywords {
-            stop: words(&self.stop_words),
-            start: words(&self.start_words),
-        }
-    }
-
-    /// Returns the credentials as `api` takes them.
-    pub(crate) fn credentials(&self) -> api::InboundSmsCredentials {
-        api::InboundSmsCredentials {
-            mmg_users: split_list(self.mmg_users.as_ref()),
-            mmg_passwords: split_list(self.mmg_passwords.as_ref()),
-            firetext_passwords: split_list(self.firetext_passwords.as_ref()),
-        }
-    }
-}
-
-fn split_list(text: Option<&Secret>) -> Vec<domain::Private<String>> {
-    let all = text.map(Secret::expose).unwrap_or_default().split(',');
-    all.map(str::trim)
-        .filter(|one| !one.is_empty())
-        .map(|one| one.to_owned().into())
-        .collect()
-}
-
-/// Number of tasks that each worker pool runs at the same time.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Workers {
-    /// Delivery of e-mails, up to a hundred in a task.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub send_email_tasks: u32,
-    /// Delivery of text messages, up to a hundred in a task.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub send_sms_tasks: u32,
-    /// Handing letters to their print provider, once a print run has claimed them.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub send_letter_tasks: u32,
-    /// Making the pages of letters from their templates.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub create_letters_pdf_tasks: u32,
-    /// Scanning letters that are supplied as PDF for viruses.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub antivirus_tasks: u32,
-    /// Checking letters that are supplied as PDF.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub sanitise_letter_tasks: u32,
-    /// Jobs whose rows are being stored. Raise it if many services send large jobs at the same time.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub job_tasks: u32,
-    /// Delivery receipts of text messages. A task is a batch of up to a hundred.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub sms_callbacks: u32,
-    /// Receipts of e-mails: deliveries, bounces, complaints. A task is a batch of up to a hundred.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub ses_callbacks: u32,
-    /// Delivery receipts of letters.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub letter_callbacks: u32,
-    /// First attempts of callbacks to services, up to a hundred in a task. Few of them, if many services have endpoints
-    /// that do not answer, are left for the others.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub service_callbacks: u32,
-    /// Retries of callbacks.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub service_callbacks_retry: u32,
-    /// Zips of letters, each handed to a file drop. A zip is in memory, up to 40 MiB.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub process_ftp_tasks: u32,
-    /// Lists of returned letters.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub database_tasks: u32,
-    /// What the platform does for itself: response files of print providers.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub notify_internal_tasks: u32,
-    /// Simulated receipts, for test keys and simulated recipients.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub research_mode_tasks: u32,
-    /// Scheduled tasks.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub periodic_tasks: u32,
-}
-
-impl Default for Workers {
-    fn default() -> Self {
-        Self {
-            send_email_tasks: 4,
-            send_sms_tasks: 4,
-            send_letter_tasks: 2,
-            create_letters_pdf_tasks: 2,
-            antivirus_tasks: 2,
-            sanitise_letter_tasks: 2,
-            job_tasks: 4,
-            sms_callbacks: 2,
-            ses_callbacks: 2,
-            letter_callbacks: 2,
-            service_callbacks: 32,
-            service_callbacks_retry: 32,
-            process_ftp_tasks: 2,
-            database_tasks: 2,
-            notify_internal_tasks: 2,
-            research_mode_tasks: 2,
-            periodic_tasks: 2,
-        }
-    }
-}
-
-impl Workers {
-    /// Returns the worker pools of the platform with the sizes from these settings.
-    pub fn pools(&self) -> Vec<queue::Pool> {
-        app::tasks::POOLS
-            .iter()
-            .map(|pool| queue::Pool {
-                workers: self.size_of(pool),
-                ..pool.clone()
-            })
-            .collect()
-    }
-
-    fn size_of(&self, pool: &queue::Pool) -> u32 {
-        let workers = match pool.name {
-            "send-email-tasks" => self.send_email_tasks,
-            "send-sms-tasks" => self.send_sms_tasks,
-            "send-letter-tasks" => self.send_letter_tasks,
-            "create-letters-pdf-tasks" => self.create_letters_pdf_tasks,
-            "antivirus-tasks" => self.antivirus_tasks,
-            "sanitise-letter-tasks" => self.sanitise_letter_tasks,
-            "job-tasks" => self.job_tasks,
-            "sms-callbacks" => self.sms_callbacks,
-            "ses-callbacks" => self.ses_callbacks,
-            "letter-callbacks" => self.letter_callbacks,
-            "service-callbacks" => self.service_callbacks,
-            "service-callbacks-retry" => self.service_callbacks_retry,
-            "process-ftp-tasks" => self.process_ftp_tasks,
-            "database-tasks" => self.database_tasks,
-            "notify-internal-tasks" => self.notify_internal_tasks,
-            "research-mode-tasks" => self.research_mode_tasks,
-            "periodic-tasks" => self.periodic_tasks,
-            _ => pool.workers,
-        };
-        // The tasks of a pool without workers would never run. Settings that are loaded have no 0.
-        workers.max(1)
     }
 }
 
@@ -514,6 +290,7 @@ impl Settings {
             &self.database,
             &self.keyring,
             &self.internal_secret,
+            &self.functional_tests_secret,
             &self.file_downloads.service_token,
             &received.mmg_passwords,
             &received.firetext_passwords,
@@ -542,6 +319,7 @@ impl Settings {
                 micropounds: self.sms_rate_micropounds,
             },
             test_letters_fake_delivery: self.test_letters_fake_delivery,
+            reads_per_minute: self.http_reads_per_minute,
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             // Less than the whole, so that what providers did not answer can still be recorded.
             stop_grace: std::time::Duration::from_secs(self.stop_seconds) * 5 / 8,
@@ -550,6 +328,7 @@ impl Settings {
             sms_keywords: self.received_texts.keywords(),
             suppress_hard_bounces: self.receipts.suppress_hard_bounces,
             suppress_complaints: self.receipts.suppress_complaints,
+            intake: self.intake.rules(),
             callback_notice: self.callbacks.notice(),
             letter_volumes: self.letter_volumes.notice(),
             callback_pause_after: std::time::Duration::from_mins(
@@ -561,42 +340,18 @@ impl Settings {
     }
 }
 
+/// Returns the values of a setting that are separated by commas.
+pub(crate) fn split_list(text: Option<&Secret>) -> Vec<domain::Private<String>> {
+    let all = text.map(Secret::expose).unwrap_or_default().split(',');
+    all.map(str::trim)
+        .filter(|one| !one.is_empty())
+        .map(|one| one.to_owned().into())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pool_sizes_default_to_those_of_the_program() {
-        assert_eq!(Workers::default().pools(), app::tasks::POOLS);
-    }
-
-    #[test]
-    fn every_pool_size_can_be_set() {
-        let workers = Workers {
-            send_email_tasks: 91,
-            send_sms_tasks: 92,
-            send_letter_tasks: 93,
-            create_letters_pdf_tasks: 102,
-            antivirus_tasks: 103,
-            sanitise_letter_tasks: 104,
-            job_tasks: 94,
-            notify_internal_tasks: 95,
-            research_mode_tasks: 96,
-            periodic_tasks: 96,
-            sms_callbacks: 97,
-            ses_callbacks: 100,
-            letter_callbacks: 98,
-            process_ftp_tasks: 105,
-            database_tasks: 99,
-            service_callbacks: 100,
-            service_callbacks_retry: 101,
-        };
-        assert!(
-            workers.pools().iter().all(|pool| pool.workers > 90),
-            "{:?}",
-            workers.pools()
-        );
-    }
 
     #[test]
     fn the_defaults_match_those_of_app() {
@@ -605,26 +360,11 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_separated_by_commas() {
-        let received_texts = ReceivedTexts {
-            firetext_passwords: Some("old, new,".into()),
-            ..ReceivedTexts::default()
-        };
-        let credentials = received_texts.credentials();
-        let passwords: Vec<_> = credentials
-            .firetext_passwords
-            .iter()
-            .map(|one| one.reveal().as_str())
-            .collect();
-        assert_eq!(passwords, ["old", "new"]);
-        assert!(credentials.mmg_passwords.is_empty());
-    }
-
-    #[test]
     fn debug_output_shows_no_secret() {
         let settings = Settings {
             database: Some("postgres://ada:hunter2@db/pillarbox".into()),
             internal_secret: Some("hunter2".into()),
+            functional_tests_secret: Some("hunter2".into()),
             keyring: Some("1 hunter2".into()),
             file_downloads: FileDownloads {
                 service_token: Some("hunter2".into()),

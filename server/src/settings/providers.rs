@@ -583,8 +583,8 @@ mod tests {
                 "no kind `acme` of text message providers: use firetext, http, mmg, sms-v2, twilio or sink",
             ),
             (
-                "[[providers.letter]]\nkind = 'dvla'",
-                "no kind `dvla` of letter providers: use file-drop or sink",
+                "[[providers.letter]]\nkind = 'royal-mail'",
+                "no kind `royal-mail` of letter providers: use dvla, file-drop or sink",
             ),
             ("[[providers.letter]]\nname = 'x'", "needs its kind"),
             (

@@ -165,6 +165,73 @@ fn a_check_as_json_prints_errors_and_a_summary() {
 }
 
 #[test]
+fn a_check_says_what_the_endpoint_says() {
+    let platform = Platform::up();
+    let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    // `Zoë` as old programs of Apple wrote it, and a recipient twice.
+    file.write_all(b"phone number,name,date\n07700900123,Zo\x91,Friday\n07700900123,Ana,Friday\n")
+        .unwrap();
+    let path = file.path().to_str().unwrap();
+    let template = platform.line["templates"]["sms"].as_str().unwrap();
+    let check = [
+        "job",
+        "check",
+        path,
+        "--template",
+        template,
+        "--encoding",
+        "macintosh",
+    ];
+    let output = platform.command(&check).arg("--json").output().unwrap();
+    let mut ours = json_lines(&output).pop().unwrap();
+    let service = platform.answer(&["service", "list"])[0]["id"].clone();
+    let secret =
+        std::fs::read_to_string(platform.directory.path().join("internal-secret")).unwrap();
+    let token = jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &json!({"iss": "notify-admin", "iat": SystemClock.now().unix_seconds()}),
+        &jsonwebtoken::EncodingKey::from_secret(secret.trim().as_bytes()),
+    );
+    let token = token.unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    let target = format!(
+        "POST /service/{}/spreadsheet?template_id={template}&check_only=true&encoding=macintosh&file_name={name}",
+        service.as_str().unwrap()
+    );
+    let body = std::fs::read(file.path()).unwrap();
+    let (status, answer) = platform.http_bytes(&target, &token, &body);
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let theirs = &answer["data"];
+    assert!(!ours["warnings"].as_array().unwrap().is_empty(), "{ours}");
+    assert_eq!(ours["rows"].take(), theirs["notification_count"]);
+    ours.as_object_mut().unwrap().remove("rows");
+    for (name, value) in ours.as_object().unwrap() {
+        assert_eq!(value, &theirs[name], "{name}");
+    }
+    let text = stdout(&platform.run(&check));
+    for warning in theirs["warnings"].as_array().unwrap() {
+        let line = format!("warning: {}", warning.as_str().unwrap());
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_time_without_an_offset_is_in_the_time_zone_of_the_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("pillarbox.toml");
+    std::fs::write(settings, "time_zone = 'Asia/Tokyo'\n").unwrap();
+    let platform = Platform::up_in(directory.into());
+    let file = example("bin-days.xlsx");
+    let due = SystemClock.now().plus(Duration::from_hours(1));
+    // Nine hours ahead of UTC all year.
+    let there = due.plus(Duration::from_hours(9)).to_string();
+    let job = platform.send(&file, "Bin day", &["--at", &there[..16]]);
+    let scheduled = job[0]["scheduled_for"].as_str().unwrap();
+    assert_eq!(scheduled[..16], due.to_string()[..16]);
+}
+
+#[test]
 fn a_failed_check_has_an_exit_code_of_its_own() {
     let platform = Platform::up();
     let good = example("bin-days.xlsx");

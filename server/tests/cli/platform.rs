@@ -168,6 +168,11 @@ impl Platform {
 
     /// Sends an HTTP request with a token and returns status and body of the response.
     pub(crate) fn http(&self, request: &str, token: &str, body: &str) -> (u16, String) {
+        self.http_bytes(request, token, body.as_bytes())
+    }
+
+    /// As [`Self::http`], with any body.
+    pub(crate) fn http_bytes(&self, request: &str, token: &str, body: &[u8]) -> (u16, String) {
         let host = self.line["url"]
             .as_str()
             .unwrap()
@@ -176,10 +181,11 @@ impl Platform {
         write!(
             connection,
             "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )
         .unwrap();
+        connection.write_all(body).unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

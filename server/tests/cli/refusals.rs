@@ -60,6 +60,16 @@ fn a_second_up_in_a_directory_is_refused() {
 }
 
 #[test]
+fn a_restore_that_was_interrupted_is_no_new_installation() {
+    let directory = tempfile::tempdir().unwrap();
+    let partial = directory.path().join("pillarbox.db.restoring");
+    std::fs::write(&partial, "SQLite format 3").unwrap();
+    let refused = up_in(directory.path(), "127.0.0.1:0");
+    assert_error(&refused, "a restore was interrupted");
+    assert!(!directory.path().join("pillarbox.db").exists());
+}
+
+#[test]
 fn an_invalid_key_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("keyring"), "1 not-a-key\n").unwrap();

@@ -137,6 +137,10 @@ fn a_backup_of_a_running_platform_becomes_another_one() {
     let backup = backup.to_str().unwrap();
     let manifest = platform.answer(&["backup", backup, "--with-keyring"]);
     assert_eq!(manifest[0]["rows"]["notifications"], 1);
+    walk(place.path().join("backup").as_path(), &|path, mode| {
+        let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, wanted, "{} has {mode:o}", path.display());
+    });
 
     let refused = platform.run(&["restore", backup]);
     assert!(stderr(&refused).contains("to an empty place"));

@@ -89,6 +89,11 @@ impl Inspection {
         self.lost_characters.add(row, used);
     }
 
+    /// Returns how many rows have more cells than the header.
+    pub(super) fn long_rows(&self) -> usize {
+        self.long_rows.count()
+    }
+
     /// Returns warnings and errors, a sentence each. `number_of` gives the number that a program shows beside a row.
     pub(super) fn finish(
         self,

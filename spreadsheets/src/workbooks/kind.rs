@@ -45,6 +45,13 @@ const ENTRIES: &[(&str, Kind)] = &[
         Kind::Other("a document of Apple's (Numbers or Pages)"),
     ),
 ];
+/// Parts of the content types of the part that lists the sheets: of workbooks and templates, with macros and without.
+const MAIN_PARTS: &[&[u8]] = &[
+    b"spreadsheetml.sheet.main",
+    b"spreadsheetml.template.main",
+    b"ms-excel.sheet.macroEnabled.main",
+    b"ms-excel.template.macroEnabled.main",
+];
 const ODS_MEDIA_TYPE: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
 const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
 const COMPOUND_FILE_SIGNATURE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
@@ -118,7 +125,10 @@ impl Kind {
             || says("META-INF/manifest.xml", ODS_MEDIA_TYPE)
         {
             Self::Ods
-        } else if says("[Content_Types].xml", b"spreadsheetml.sheet.main") {
+        } else if MAIN_PARTS
+            .iter()
+            .any(|kind| says("[Content_Types].xml", kind))
+        {
             Self::Xlsx
         } else {
             Self::Other("a compressed file")

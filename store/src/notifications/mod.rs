@@ -11,7 +11,11 @@ mod new;
 mod reported;
 mod status_update;
 
-use std::{collections::BTreeMap, fmt::Write as _, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    ops::ControlFlow,
+};
 
 use domain::{
     Channel, JobId, KeyType, NotificationId, NotificationStatus, Postage, ServiceId, TemplateId,
@@ -141,6 +145,24 @@ pub async fn find_for_any_service(
         )
         .await?;
     row.as_ref().map(parse_notification).transpose()
+}
+
+/// Returns which of `ids` are stored, of any service; those that retention has archived too.
+pub async fn list_existing(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<BTreeSet<NotificationId>, Error> {
+    let mut found = BTreeSet::new();
+    for table in ["notifications", "notification_history"] {
+        let mut args = Vec::new();
+        let kind = session.kind();
+        let condition = kind.one_of("id", ColumnType::Id, ids.iter().copied(), &mut args);
+        let sql = format!("SELECT id FROM {table} WHERE {condition}");
+        for row in session.fetch_all(sql, args).await? {
+            found.insert(row.get("id")?);
+        }
+    }
+    Ok(found)
 }
 
 /// Conditions of a notification list. The default selects everything that was not sent by a job.

@@ -69,6 +69,18 @@ pub type SealedRow = NewNotification<SealedContents>;
 #[derive(Clone)]
 pub struct SealedContents(Vec<u8>);
 
+impl SealedContents {
+    /// Takes personal data that [`NewNotification::seal`] has sealed.
+    pub const fn from_bytes(sealed: Vec<u8>) -> Self {
+        Self(sealed)
+    }
+
+    /// Returns the sealed bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Debug for SealedContents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(sealed)")

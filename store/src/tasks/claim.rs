@@ -73,11 +73,12 @@ pub async fn claim(
     let sql = format!(
         // The subquery picks and locks the rows, so that concurrent workers skip them instead of waiting.
         // A suspect keeps a `ready_at` that has passed, which tells it from the tasks that are claimed.
+        // The limit is no parameter: SQLite plans a statement anew whenever one is bound to a `LIMIT`.
         "UPDATE tasks SET lease = $5, worker = $6, \
            deaths = CASE WHEN lease IS NULL THEN deaths ELSE deaths + 1 END, \
-           ready_at = CASE WHEN lease IS NOT NULL AND deaths + 1 >= $10 THEN $4 ELSE $7 END WHERE id IN \
-           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at >= $9 \
-            AND ready_at <= $4 ORDER BY ready_at LIMIT $8 {}) \
+           ready_at = CASE WHEN lease IS NOT NULL AND deaths + 1 >= $9 THEN $4 ELSE $7 END WHERE id IN \
+           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at >= $8 \
+            AND ready_at <= $4 ORDER BY ready_at LIMIT {count} {}) \
          RETURNING id, pool, lane, service_id, kind, payload, attempt, deaths, ready_at, created_at",
         tx.kind().skip_locked()
     );
@@ -95,7 +96,6 @@ pub async fn claim(
         token,
         worker,
         until,
-        count,
         from,
         SUSPECT_AFTER
     ];

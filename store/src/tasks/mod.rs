@@ -8,6 +8,7 @@
 mod claim;
 mod crashes;
 mod dead_letters;
+mod merge;
 mod ready;
 mod subjects;
 
@@ -27,6 +28,7 @@ pub use dead_letters::{
     DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
     insert_dead_letter, list_dead_letters, replay,
 };
+pub use merge::{WaitingTask, list_like, merge};
 pub use ready::{
     KnownService, list_lanes, list_oldest_ready, list_ready_services, list_unknown_services,
 };

@@ -55,8 +55,9 @@ pub async fn list_ready_services(
 ) -> Result<Vec<ServiceId>, Error> {
     session
         .fetch_all(
-            // A loose index scan: `SELECT DISTINCT` would read every task of every service.
-            "WITH RECURSIVE turn (service_id) AS ( \
+            // A loose index scan: `SELECT DISTINCT` would read every task of every service. The limit is no parameter, because
+            // SQLite plans a statement anew whenever one is bound to a `LIMIT`.
+            format!("WITH RECURSIVE turn (service_id) AS ( \
                SELECT * FROM (SELECT service_id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id >= $3 \
                               ORDER BY service_id LIMIT 1) AS first \
                UNION ALL \
@@ -76,8 +77,8 @@ pub async fn list_ready_services(
              UNION ALL \
              SELECT rest.service_id AS service_id FROM rest WHERE rest.service_id IS NOT NULL AND EXISTS \
                (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = rest.service_id \
-                AND t.ready_at <= $4) LIMIT $5",
-            args![pool, lane, from, now, count],
+                AND t.ready_at <= $4) LIMIT {count}"),
+            args![pool, lane, from, now],
         )
         .await?
         .iter()

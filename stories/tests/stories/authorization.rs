@@ -6,7 +6,9 @@ use api::{Auth, routes};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Clock as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, TestService, World};
+use pillarbox_stories::{
+    FUNCTIONAL_TESTS_SECRET, INTERNAL_CLIENT, INTERNAL_SECRET, TestService, World,
+};
 use serde_json::{Value, json};
 
 /// Returns a path with every parameter replaced.
@@ -88,6 +90,36 @@ fn forged(world: &World, issuer: &str, secret: &str) -> Vec<(&'static str, Strin
 }
 
 #[tokio::test]
+async fn functional_tests_may_read_the_sink_and_nothing_else() {
+    let world = World::new().await;
+    let client = "notify-functional-tests";
+    let token = world.token(client, FUNCTIONAL_TESTS_SECRET);
+    for route in routes::all() {
+        if !matches!(
+            route.auth,
+            Auth::Internal | Auth::Testing | Auth::InternalV2
+        ) {
+            continue;
+        }
+        let method = route.method.as_str();
+        let path = filled(route.path, |_| uuid::Uuid::nil().to_string());
+        let answer = world.request(method, &path, Some(&token), "").await;
+        // This installation has no sink.
+        let expected = if path == "/sink" { 404 } else { 401 };
+        assert_eq!(answer.status, expected, "{method} {path}");
+    }
+    for (name, secret, status) in [
+        (client, INTERNAL_SECRET, 403),
+        (INTERNAL_CLIENT, FUNCTIONAL_TESTS_SECRET, 403),
+        (INTERNAL_CLIENT, INTERNAL_SECRET, 404),
+    ] {
+        let token = world.token(name, secret);
+        let answer = world.request("GET", "/sink", Some(&token), "").await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn forged_tokens_open_no_route() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
@@ -137,7 +169,7 @@ async fn forged_tokens_open_no_route() {
     for route in routes::all() {
         let tokens = match route.auth {
             Auth::Service => &of_services,
-            Auth::Internal | Auth::InternalV2 => &of_internals,
+            Auth::Internal | Auth::Testing | Auth::InternalV2 => &of_internals,
             // These take no token.
             Auth::Anyone
             | Auth::ProviderCredentials

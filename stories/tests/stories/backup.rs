@@ -13,6 +13,7 @@ use server::{
     system::SystemRandom,
     wiring,
 };
+use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 
 const PEOPLE: &str = "phone number,name,day\n07700900987,Grace,Friday\n07700900988,Ada,Monday\n";
@@ -224,6 +225,93 @@ async fn a_changed_backup_is_refused() {
     fs::remove_file(&stored).unwrap();
     let why = made.restore(&made.with_keyring()).await.unwrap_err();
     assert!(why.contains("is missing"), "{why}");
+}
+
+#[tokio::test]
+async fn a_hostile_backup_is_refused_at_once() {
+    let Some(made) = Backup::create(BackupOptions::default()).await else {
+        return;
+    };
+    let stored = first_file(&made.path().join("files"));
+    let aside = made.place.path().join("aside");
+    for path in [
+        made.path().join("manifest.json"),
+        made.path().join("SHA256SUMS"),
+        made.path().join("pillarbox.db"),
+        stored,
+    ] {
+        fs::rename(&path, &aside).unwrap();
+        let is_made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(is_made.unwrap().success());
+        made.restore(&made.with_keyring()).await.unwrap_err();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        made.restore(&made.with_keyring()).await.unwrap_err();
+        fs::remove_file(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    made.restore(&made.with_keyring()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_forged_database_is_refused_though_its_checksums_fit() {
+    let Some(made) = Backup::create(BackupOptions::default()).await else {
+        return;
+    };
+    let database = made.path().join("pillarbox.db");
+    let aside = made.place.path().join("aside.db");
+    let sums = fs::read_to_string(made.path().join("SHA256SUMS")).unwrap();
+    let manifest = fs::read_to_string(made.path().join("manifest.json")).unwrap();
+    fs::copy(&database, &aside).unwrap();
+    for forgery in [
+        "CREATE TRIGGER other AFTER INSERT ON notifications BEGIN DELETE FROM jobs; END",
+        "ALTER TABLE jobs RENAME TO other; CREATE VIEW jobs AS SELECT * FROM other",
+        "DROP TABLE jobs",
+        "DELETE FROM services",
+    ] {
+        fs::copy(&aside, &database).unwrap();
+        let address = format!("sqlite:{}", database.display());
+        let mut session = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        let forgery = format!("PRAGMA foreign_keys = OFF; {forgery}");
+        let forged = sqlx::raw_sql(AssertSqlSafe(forgery.clone()));
+        forged.execute(&mut session).await.unwrap();
+        session.close().await.unwrap();
+        let sum = |bytes: &[u8]| {
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+            let digits = digest.as_ref().iter();
+            digits.fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        };
+        let replaced = sums.replace(
+            &sum(&fs::read(&aside).unwrap()),
+            &sum(&fs::read(&database).unwrap()),
+        );
+        let manifest = manifest.replace(&sum(sums.as_bytes()), &sum(replaced.as_bytes()));
+        fs::write(made.path().join("SHA256SUMS"), replaced).unwrap();
+        fs::write(made.path().join("manifest.json"), manifest).unwrap();
+        let why = made.restore(&made.with_keyring()).await.unwrap_err();
+        assert!(
+            why.contains("pillarbox.db in the backup"),
+            "{forgery}: {why}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn files_in_the_way_of_a_restored_backup_are_found_before_anything_is_made() {
+    let Some(made) = Backup::create(BackupOptions::default()).await else {
+        return;
+    };
+    let files = made.place.path().join("other-files");
+    fs::create_dir(&files).unwrap();
+    fs::write(files.join("thesis"), "").unwrap();
+    let target = Settings {
+        files: Some(format!("file:{}", files.display())),
+        ..made.target()
+    };
+    let restored = backup::restore(&target, &made.path(), &made.with_keyring()).await;
+    let why = restored.unwrap_err().to_string();
+    assert!(why.contains("there are files at"), "{why}");
+    assert!(!target.data_dir.exists());
 }
 
 fn first_file(directory: &Path) -> PathBuf {

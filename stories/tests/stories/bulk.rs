@@ -133,6 +133,16 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
     );
     assert_eq!(messages(&refused).len(), 101, "the first hundred are named");
 
+    let very_many: Vec<Value> = rows(1)
+        .into_iter()
+        .chain((0..5_000).map(|_| json!(["0770", "Ada", "Friday"])))
+        .collect();
+    let refused = bulk(&world, &service.normal, &order(&service, &very_many)).await;
+    assert_eq!(
+        messages(&refused)[0],
+        "1000 of the first 1001 rows have errors, the rest was not checked, nothing was sent"
+    );
+
     let with = |key: &str, value: Value| {
         let mut order = order(&service, &rows(1));
         order[key] = value;

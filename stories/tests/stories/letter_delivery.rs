@@ -9,6 +9,8 @@ use pillarbox_stories::{Behaviour, FakeScanner, Key, TestResponse, TestService, 
 use serde_json::{Value, json};
 use store::notifications::Notification;
 
+use crate::captured_log::CapturedLog;
+
 const RETRY: Duration = Duration::from_secs(301);
 
 pub(crate) async fn service(world: &World) -> TestService {
@@ -235,10 +237,18 @@ async fn an_invalid_precompiled_letter_fails_validation_with_a_reason() {
         (wide, "validation-failed", "letter-not-a4-portrait-oriented"),
         (pdf(1, FakeScanner::VIRUS), "virus-scan-failed", "virus"),
     ] {
+        let log = CapturedLog::start();
         let id = post_pdf(&world, &service.normal, &given).await;
         world.run_tasks().await;
         let row = kept(&world, &service, id).await;
         assert_eq!((row.status.as_str(), row.billable_units), (status, 0));
+        // `docs/spec/letters.md` §5.2.
+        let failed = log.errors_with(&format!("notification id {id} Virus scan failed: "));
+        assert_eq!(
+            failed.len(),
+            usize::from(status == "virus-scan-failed"),
+            "{failed:?}"
+        );
         let problem = row.problem.unwrap();
         assert!(problem.contains(words), "{problem}");
         let shown = pages(&world, &service, id).await;
@@ -269,6 +279,28 @@ async fn a_precompiled_letter_waits_for_the_scanner() {
         kept(&world, &service, id).await.status,
         NotificationStatus::Sending
     );
+}
+
+#[tokio::test]
+async fn a_precompiled_letter_that_cannot_be_scanned_fails_in_the_end() {
+    let world = World::new().await;
+    let service = service(&world).await;
+    world.scanner.set_unavailable(true);
+    let log = CapturedLog::start();
+    let id = post_pdf(&world, &service.normal, &pdf(1, "waits")).await;
+    // Five attempts, 300 s apart (`docs/spec/letters.md` §5.2).
+    for _ in 0..6 {
+        world.run_tasks().await;
+        world.advance(Duration::from_secs(301));
+    }
+    world.run_tasks().await;
+    let row = kept(&world, &service, id).await;
+    assert_eq!(
+        (row.status, row.billable_units),
+        (NotificationStatus::TechnicalFailure, 0)
+    );
+    let failed = log.errors_with(&format!("notification id {id} Virus scan error: "));
+    assert_eq!(failed.len(), 1, "{failed:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::manage::services::NewService;
 use domain::{Allowance, Clock as _};
-use pillarbox_stories::World;
+use pillarbox_stories::{Key, World};
 use serde_json::json;
 
 fn limited(name: &str, limit: i64) -> NewService {
@@ -250,4 +250,45 @@ async fn previews_have_a_rate_of_their_own() {
     world.advance(Duration::from_secs(2));
     let answer = world.post(&service.normal, &path(service.sms), &body).await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn lists_and_pdfs_have_a_rate_of_their_own() {
+    let world = World::new().await;
+    let service = world.service("Looks often").await;
+    let other = world.service("Looks seldom").await;
+    let get = async |key: &Key, path: &str| {
+        let token = world.token(&key.service.to_string(), &key.secret);
+        world.request("GET", path, Some(&token), "").await
+    };
+    let letter = format!("/v2/notifications/{}/pdf", uuid::Uuid::nil());
+    let paths = [
+        "/v2/notifications",
+        "/v2/templates",
+        "/v2/jobs",
+        "/v2/received-text-messages",
+        "/v2/suppressions",
+        &letter,
+    ];
+    for path in paths {
+        assert_ne!(get(&service.normal, path).await.status, 429, "{path}");
+    }
+    for _ in paths.len()..999 {
+        assert_ne!(get(&service.normal, &letter).await.status, 429);
+    }
+    for path in paths {
+        let refused = get(&service.normal, path).await;
+        assert_eq!(refused.status, 429, "{path}");
+        assert_eq!(
+            refused.message(),
+            "Exceeded rate limit for key type LIVE of 6000 requests per 60 seconds"
+        );
+        assert_ne!(get(&service.test, path).await.status, 429, "another key");
+        assert_ne!(get(&other.normal, path).await.status, 429);
+    }
+    let sent = world
+        .send_sms(&service, &service.normal, "07700900123")
+        .await;
+    assert_eq!(sent.status, 201, "it may send all the same");
+    world.run_tasks().await;
 }

@@ -19,6 +19,7 @@ const CRATES: &[&str] = &[
     "app",
     "domain",
     "files",
+    "intake",
     "providers",
     "queue",
     "recipients",

@@ -69,3 +69,27 @@ async fn an_address_that_sends_too_many_receipts_is_told_to_wait() {
     assert_eq!(receipt(&server, other).await, 200);
     server.close().await;
 }
+
+#[tokio::test]
+async fn an_address_that_unsubscribes_too_often_is_told_to_wait() {
+    let server = TestServer::open_with(|settings| settings.trust_forwarded_for = true).await;
+    let unsubscribe = async |from: &str| {
+        let path = format!("/unsubscribe/{}/made-up", uuid::Uuid::nil());
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: {from}\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let mut connection = server.connect().await;
+        connection.write_all(request.as_bytes()).await.unwrap();
+        answer(connection).await.0
+    };
+    // Fifty a second, and five times as many at once: a machine that is slower than that sends more in the same time.
+    let mut sent = 0;
+    while unsubscribe("192.0.2.1").await != 429 {
+        sent += 1;
+        assert!(sent < 5_000, "no limit was met");
+    }
+    assert!(sent >= 250, "only {sent} were served");
+    assert_ne!(unsubscribe("192.0.2.2").await, 429);
+    server.close().await;
+}

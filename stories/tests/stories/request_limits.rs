@@ -53,6 +53,7 @@ async fn upload_under(
         providers: Providers::default(),
         foreign_files: app::foreign_files::ForeignFiles::in_this_process(),
         clock: world.clock.clone(),
+        intake: None,
         random: Arc::new(SeededRandom::new(11)),
     };
     let router = api::router(Api::new(

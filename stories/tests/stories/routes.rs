@@ -74,7 +74,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                     );
                 }
             }
-            Auth::Internal | Auth::InternalV2 => {
+            Auth::Internal | Auth::Testing | Auth::InternalV2 => {
                 assert_eq!(status(None).await, 401, "{method} {path} needs a token");
                 assert_eq!(
                     status(Some(&service_token)).await,
@@ -201,7 +201,7 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
         let url = filled(path);
         let authorization = match route.auth {
             Auth::Service => Some(&*service_token),
-            Auth::Internal | Auth::InternalV2 => Some(&*internal),
+            Auth::Internal | Auth::Testing | Auth::InternalV2 => Some(&*internal),
             _ => None,
         };
         if authorization.is_some() {

@@ -304,3 +304,37 @@ async fn the_audit_corrects_what_is_counted() {
     world.run_schedule().await;
     assert_eq!(counted(&world, &service).await, right);
 }
+
+#[tokio::test]
+async fn files_are_counted_and_refused_beyond_the_allowance() {
+    const LENGTH: i64 = 100_000;
+    let world = World::new().await;
+    let service = crate::files::service(&world).await;
+    let spaces = " ".repeat(usize::try_from(LENGTH).unwrap());
+    let pdf = [crate::files::PDF, spaces.as_bytes()].concat();
+    let file = json!({"link": {"file": STANDARD.encode(&pdf)}});
+    let body = json!({
+        "email_address": "ada@example.com", "template_id": service.email, "personalisation": file,
+    });
+    let post = async || {
+        world
+            .post(&service.normal, "/v2/notifications/email", &body)
+            .await
+    };
+    let accepted = post().await;
+    assert_eq!(accepted.status, 201, "{}", accepted.json);
+    world.run_tasks().await;
+    let with_file = assert_counted(&world, &service).await;
+    assert!(with_file > LENGTH, "{with_file}");
+    let files = format!("/service/{}/template/{}/file", service.id, service.email);
+    let path = format!("{files}?file_name=guide.pdf&confirm_email=false");
+    let add = async || world.internal_request("POST", &path, pdf.clone()).await;
+    let added = add().await;
+    assert_eq!(added.status, 201, "{}", added.json);
+    let with_both = assert_counted(&world, &service).await;
+    assert!(with_both > with_file + LENGTH, "{with_both}");
+    allow(&world, &service, json!(with_both)).await;
+    assert_eq!(post().await.status, 429);
+    assert_eq!(add().await.status, 429);
+    assert_eq!(counted(&world, &service).await, with_both);
+}

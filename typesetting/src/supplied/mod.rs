@@ -1,11 +1,13 @@
 //! Letters that services supply as PDF: checking what is on the pages (`docs/spec/letters.md` §5.3).
 
+mod append;
 pub(crate) mod areas;
 mod fonts;
 mod page_text;
 mod printable;
 mod rewrite;
 
+pub use append::{append_pages, prepare_attachment};
 pub use rewrite::{RewriteError, rewrite_supplied_letter};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,22 +47,30 @@ pub fn check_supplied_letter(
     pdf: &[u8],
     limits: PdfLimits,
 ) -> Result<SuppliedLetter, SuppliedLetterError> {
-    let PdfSummary { pages } = check_pdf(pdf, limits).map_err(|problem| {
-        let pages = match &problem {
-            PdfProblem::TooLong { pages } => Some(*pages),
-            PdfProblem::NotA4 { page_count, .. } => Some(*page_count),
-            _ => None,
-        };
-        SuppliedLetterError { problem, pages }
-    })?;
-    let checked = catch_unwind(|| check_content(pdf, pages)).unwrap_or(Err(PdfProblem::Unreadable));
-    checked.map_err(|problem| SuppliedLetterError {
+    let PdfSummary { pages } = check_pdf(pdf, limits).map_err(with_pages)?;
+    catching(|| check_content(pdf, pages, 1)).map_err(|problem| SuppliedLetterError {
         problem,
         pages: Some(pages),
     })
 }
 
-fn check_content(pdf: &[u8], pages: usize) -> Result<SuppliedLetter, PdfProblem> {
+/// Adds the number of pages to a problem that says it.
+fn with_pages(problem: PdfProblem) -> SuppliedLetterError {
+    let pages = match &problem {
+        PdfProblem::TooLong { pages } => Some(*pages),
+        PdfProblem::NotA4 { page_count, .. } => Some(*page_count),
+        _ => None,
+    };
+    SuppliedLetterError { problem, pages }
+}
+
+/// Runs a parser, whose panic means that the file is damaged.
+fn catching<T>(parse: impl FnOnce() -> Result<T, PdfProblem>) -> Result<T, PdfProblem> {
+    catch_unwind(AssertUnwindSafe(parse)).unwrap_or(Err(PdfProblem::Unreadable))
+}
+
+/// Checks what is on the pages. The first of them is page `first` of the letter that they will be in.
+fn check_content(pdf: &[u8], pages: usize, first: usize) -> Result<SuppliedLetter, PdfProblem> {
     let document = Pdf::new(pdf.to_vec()).map_err(|_| PdfProblem::Unreadable)?;
     // Two parsers that disagree about a file would let one check what the other does not print.
     if document.pages().len() != pages {
@@ -68,7 +78,7 @@ fn check_content(pdf: &[u8], pages: usize) -> Result<SuppliedLetter, PdfProblem>
     }
     let settings = fonts::settings();
     let outside = numbers(&document, |number, page| {
-        printable::has_content_outside(page, number, &settings)
+        printable::has_content_outside(page, number + first - 1, &settings)
     });
     if !outside.is_empty() {
         return Err(PdfProblem::OutsidePrintableArea { pages: outside });

@@ -3,20 +3,24 @@
 //! A workbook is converted to CSV first; the stored file is always CSV. The check records the layout of the whole
 //! file beside it, so that the job reads the file in one pass.
 
+mod incoming;
+
 use bytes::Bytes;
 use domain::{
     Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
     UtcDay,
 };
 use files::Key;
-use futures::{Stream, StreamExt as _};
+use futures::Stream;
 use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
-use spreadsheets::{Checker, Kind, ReadError, Separator, Settings, Template, TextReader};
+use spreadsheets::{ReadError, Settings, Template};
 pub use spreadsheets::{Report, TextEncoding};
 use store::spreadsheets::Spreadsheet;
-use tokio::task::yield_now;
 use tracing::warn;
 use uuid::Uuid;
+
+pub(crate) use incoming::FileSource;
+use incoming::{IncomingSpreadsheet, PIECE_BYTES};
 
 use crate::{
     App, OpenError, ParsedTemplate, Tenant,
@@ -24,11 +28,13 @@ use crate::{
     cache::{templates, tenants},
     compose::printed_text::printed_text,
     foreign_files::{ConvertError, TooManyFiles, Unavailable},
-    sealing::sealed_files::Sealer,
 };
 
 /// Cells with errors that a report names.
 pub(crate) const ERRORS_SHOWN: usize = 10_000;
+
+/// Longest name of a file, in characters: as long as file systems have them, and as the names of bulk requests.
+const MAX_FILE_NAME: usize = 255;
 
 /// A file to check.
 #[derive(Debug, Clone)]
@@ -143,6 +149,9 @@ pub enum UploadError {
         "a contact list is of phone numbers or e-mail addresses: send letters from a spreadsheet"
     )]
     NoListsOfAddresses,
+    /// The file's name is too long to be stored.
+    #[error("the name of the file is longer than {MAX_FILE_NAME} characters: shorten it")]
+    LongFileName,
     /// The file cannot be read as a spreadsheet.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
@@ -183,6 +192,7 @@ impl From<ConvertError> for UploadError {
         match error {
             ConvertError::File(error) => Self::Unreadable(error),
             ConvertError::Unavailable(error) => Self::Unavailable(error),
+            ConvertError::TooMany(TooManyFiles) => Self::Busy,
         }
     }
 }
@@ -222,6 +232,7 @@ async fn upload_as(
     source: FileSource<'_>,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
+    check_file_name(&upload.file_name)?;
     let tenant = tenants::find(app, upload.service)
         .await?
         .ok_or(UploadError::NoSuch("service"))?;
@@ -237,20 +248,21 @@ async fn upload_as(
     let settings = settings(app, &tenant, &prepared, sending).await?;
 
     let id = JobId::generate(now, app.random());
-    let mut intake = SpreadsheetIntake::new(
+    let mut incoming = IncomingSpreadsheet::new(
         app,
+        upload.service,
         upload.keep.then(|| place_of(upload.service, id)),
         settings,
     )
     .await?;
-    match intake.take(app, source, body).await {
+    match incoming.take(app, source, body).await {
         Ok(()) => {}
         Err(error) => {
-            intake.give_up().await;
+            incoming.give_up().await;
             return Err(error);
         }
     }
-    let (report, size_bytes) = intake.finish(true).await?;
+    let (report, size_bytes) = incoming.finish(true).await?;
     let is_valid = report.is_valid();
     if upload.keep
         && let Err(error) = remember(app, &upload, id, &report, size_bytes).await
@@ -280,24 +292,25 @@ pub(crate) async fn store_and_check(
         (!piece.is_empty()).then_some(Ok(piece))
     }));
     let place = place_of(service, job);
-    take(app, place, settings, FileSource::Csv, pieces).await
+    take(app, service, place, settings, FileSource::Csv, pieces).await
 }
 
 /// Checks a file while it streams in and stores it under this key if it has no errors. No record is written. Returns the
 /// size of what is stored.
 pub(crate) async fn take(
     app: &App,
+    service: ServiceId,
     place: (Key, Uuid),
     settings: Settings,
     source: FileSource<'_>,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<(Report, i64), UploadError> {
-    let mut intake = SpreadsheetIntake::new(app, Some(place), settings).await?;
-    if let Err(error) = intake.take(app, source, body).await {
-        intake.give_up().await;
+    let mut incoming = IncomingSpreadsheet::new(app, service, Some(place), settings).await?;
+    if let Err(error) = incoming.take(app, source, body).await {
+        incoming.give_up().await;
         return Err(error);
     }
-    intake.finish(false).await
+    incoming.finish(false).await
 }
 
 fn place_of(service: ServiceId, job: JobId) -> (Key, Uuid) {
@@ -313,6 +326,14 @@ pub(crate) async fn discard(app: &App, service: ServiceId, job: JobId) {
             "the file of a job that was not made cannot be removed: it stays, sealed, and is not read"
         );
     }
+}
+
+/// Fails if the name of a file is too long to be stored and shown.
+pub(crate) fn check_file_name(name: &str) -> Result<(), UploadError> {
+    if name.chars().count() > MAX_FILE_NAME {
+        return Err(UploadError::LongFileName);
+    }
+    Ok(())
 }
 
 fn check_template(prepared: &ParsedTemplate) -> Result<(), UploadError> {
@@ -460,166 +481,4 @@ pub(crate) fn link_secret(app: &App) -> Vec<u8> {
     let mut secret = vec![0; 32];
     app.random().fill(&mut secret);
     secret
-}
-
-/// Bytes examined to recognise the type of a file.
-const BEGINNING_BYTES: usize = 256 << 10;
-/// Piece size when the file is already complete in memory.
-const PIECE_BYTES: usize = 64 << 10;
-
-/// Where the bytes of a file come from, which decides how they are read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum FileSource<'a> {
-    /// People sent it: it may be a workbook, or text in any encoding, with any separator.
-    Sent {
-        name: &'a str,
-        encoding: Option<TextEncoding>,
-    },
-    /// A program sent rows, or we stored them: it is CSV.
-    Csv,
-}
-
-impl FileSource<'_> {
-    fn name(&self) -> &str {
-        match self {
-            Self::Sent { name, .. } => name,
-            Self::Csv => "rows.csv",
-        }
-    }
-
-    /// Returns the reader of a file that begins like this, if it is text, which is read as a stream.
-    fn text_reader(&self, beginning: &[u8], template: &Template) -> Option<TextReader> {
-        // An archive is opened in a child process only, even to see what is in it.
-        if Kind::is_container(beginning) {
-            return None;
-        }
-        let usual = match Kind::of(beginning, self.name()) {
-            Kind::Csv => Separator::Comma,
-            Kind::Tsv => Separator::Tab,
-            _ => return None,
-        };
-        let (encoding, template) = match self {
-            Self::Sent { encoding, .. } => (*encoding, Some(template)),
-            Self::Csv => (None, None),
-        };
-        Some(TextReader::new(beginning, usual, encoding, template))
-    }
-}
-
-/// A file that is being received: each piece is checked and, if the file is stored, sealed and written.
-struct SpreadsheetIntake {
-    checker: Checker,
-    sealed: Option<Sealer>,
-    /// Bytes that were received, and bytes that were stored: a workbook is stored as CSV.
-    bytes: u64,
-    stored_bytes: i64,
-}
-
-impl SpreadsheetIntake {
-    async fn new(
-        app: &App,
-        place: Option<(Key, Uuid)>,
-        settings: Settings,
-    ) -> Result<Self, UploadError> {
-        let sealed = match place {
-            Some((key, owner)) => {
-                let upload = app.files.create(&key).await?;
-                Some(Sealer::new(upload, app.store.keyring().clone(), owner))
-            }
-            None => None,
-        };
-        Ok(Self {
-            checker: Checker::new(settings),
-            sealed,
-            bytes: 0,
-            stored_bytes: 0,
-        })
-    }
-
-    /// Receives the whole body. Text is streamed; workbooks have to be complete before they can be read.
-    async fn take(
-        &mut self,
-        app: &App,
-        source: FileSource<'_>,
-        mut body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
-    ) -> Result<(), UploadError> {
-        let limit = app.settings.max_upload_bytes;
-        let mut beginning = Vec::new();
-        while beginning.len() < BEGINNING_BYTES
-            && let Some(piece) = body.next().await.transpose()?
-        {
-            self.count(piece.len(), limit)?;
-            beginning.extend_from_slice(&piece);
-        }
-        if let Some(mut text) = source.text_reader(&beginning, self.checker.template()) {
-            self.checker.skip_lines(text.skipped_lines());
-            self.keep(&text.push(&beginning)?).await?;
-            while let Some(piece) = body.next().await.transpose()? {
-                self.count(piece.len(), limit)?;
-                self.keep(&text.push(&piece)?).await?;
-            }
-            let (rest, notes) = text.finish()?;
-            self.checker.note(notes);
-            return self.keep(&rest).await;
-        }
-        let file_name = source.name();
-        let mut whole = app.foreign_files.receive();
-        whole.push(&beginning)?;
-        drop(beginning);
-        while let Some(piece) = body.next().await.transpose()? {
-            self.count(piece.len(), limit)?;
-            whole.push(&piece)?;
-        }
-        let mut converted = app.foreign_files.convert(whole, file_name).await?;
-        self.checker.note(std::mem::take(&mut converted.notes));
-        for piece in converted.csv().chunks(PIECE_BYTES) {
-            self.keep(piece).await?;
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, more: usize, limit: u64) -> Result<(), UploadError> {
-        self.bytes += more as u64;
-        if self.bytes > limit {
-            Err(UploadError::TooLarge(limit))
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn keep(&mut self, piece: &[u8]) -> Result<(), UploadError> {
-        self.checker.push(piece)?;
-        if let Some(sealed) = &mut self.sealed {
-            sealed.write(piece).await?;
-            self.stored_bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
-        }
-        // A file that is only checked waits for nothing, and the other requests of this thread would wait for all of it.
-        yield_now().await;
-        Ok(())
-    }
-
-    /// Completes the file, and returns its size. One with errors is stored only if its owner may want to look at it.
-    async fn finish(self, keep_bad: bool) -> Result<(Report, i64), UploadError> {
-        let report = match self.checker.finish() {
-            Ok(report) => report,
-            Err(error) => {
-                if let Some(sealed) = self.sealed {
-                    sealed.abort().await;
-                }
-                return Err(error.into());
-            }
-        };
-        match self.sealed {
-            Some(sealed) if keep_bad || report.is_valid() => sealed.finish().await?,
-            Some(sealed) => sealed.abort().await,
-            None => {}
-        }
-        Ok((report, self.stored_bytes))
-    }
-
-    async fn give_up(self) {
-        if let Some(sealed) = self.sealed {
-            sealed.abort().await;
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The check of a supplied PDF (`docs/spec/letters.md` §5.3).
 
 use bytes::Bytes;
-use domain::{KeyType, NotificationStatus, Permission, Postage, Private};
+use domain::{KeyType, NotificationStatus, Permission, Postage, Private, ServiceId};
 use recipients::postal_addresses::PostalAddress;
 use store::notifications::{LetterAddress, Notification, StatusUpdate};
 use tracing::info;
@@ -32,7 +32,7 @@ pub(crate) async fn check(
     // An earlier attempt that could not commit has replaced the pages already: what it rewrote would fail the check.
     let original = originals::find_original(app, service, id).await?;
     let pdf = original.as_ref().unwrap_or(pdf);
-    match judge_in_turn(app, letter, pdf, turn).await? {
+    match judge_in_turn(app, service, pdf, turn).await? {
         Ok(good) => {
             originals::store_original(app, service, id, pdf).await?;
             // Before the status: a letter that waits for the print run is never without the pages to print.
@@ -56,28 +56,29 @@ pub(crate) async fn check(
 }
 
 /// A letter that can be printed.
-struct GoodLetter {
-    pages: usize,
-    address: PostalAddress,
+pub(crate) struct GoodLetter {
+    pub(crate) pages: usize,
+    pub(crate) address: PostalAddress,
     /// The PDF for the printer.
-    rewritten: Bytes,
+    pub(crate) rewritten: Bytes,
 }
 
-async fn judge_in_turn(
+/// Judges a PDF that has no virus. `turn` is held until it has been read.
+pub(crate) async fn judge_in_turn(
     app: &App,
-    letter: &Notification,
+    service: ServiceId,
     pdf: &Bytes,
     turn: CheckTurn,
 ) -> Result<Result<GoodLetter, ValidationFailure>, StepFailure> {
     let mut effort = Effort::default();
-    let judged = judge(app, letter, pdf, &mut effort).await;
+    let judged = judge(app, service, pdf, &mut effort).await;
     turn.end(effort, app.clock.now());
     judged
 }
 
 async fn judge(
     app: &App,
-    letter: &Notification,
+    service: ServiceId,
     pdf: &Bytes,
     effort: &mut Effort,
 ) -> Result<Result<GoodLetter, ValidationFailure>, StepFailure> {
@@ -88,7 +89,7 @@ async fn judge(
         Ok(found) => found,
         Err(error) => return Ok(Err(of_pages(&error))),
     };
-    let tenant = tenants::find(app, letter.service_id)
+    let tenant = tenants::find(app, service)
         .await
         .map_err(|error| StepFailure::retry(error.to_string()))?;
     let abroad =

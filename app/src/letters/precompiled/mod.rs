@@ -12,5 +12,5 @@ pub use resanitise::{ResanitiseError, resanitise};
 pub use rescan::{RescanError, Rescanned, rescan, rescan_all};
 pub use validation::{PictureError, ValidationFailure, draw_page, find as find_validation_failure};
 
-pub(crate) use check::check;
+pub(crate) use check::{check, judge_in_turn};
 pub(crate) use scan::scan;

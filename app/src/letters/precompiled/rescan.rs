@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     App,
     letters::{pages::has_pages, precompiled_template},
-    tasks::{self, Step},
+    tasks::{self, Delivery, Step},
 };
 
 /// Letters that are looked at together.
@@ -127,7 +127,14 @@ async fn restart(
             let task = TaskId::generate(now, app.random());
             queue::NewTask {
                 pool: Step::Scan.pool_for(*key_type),
-                ..tasks::deliver(task, service, Step::Scan, Lane::Normal, &[*id], now)
+                ..tasks::deliver(
+                    task,
+                    service,
+                    Step::Scan,
+                    Lane::Normal,
+                    &Delivery::of(&[*id], 0),
+                    now,
+                )
             }
         })
         .collect();

@@ -14,12 +14,9 @@ use crate::{App, tasks};
 pub(crate) async fn scan(app: &App, letter: &Notification, pdf: &Bytes) -> Result<(), StepFailure> {
     // First, because the pages stay whatever is found.
     count_bytes(app, letter, pdf.len()).await?;
-    let Some(scanner) = &app.providers.scanner else {
-        return Ok(());
-    };
-    match scanner.scan(pdf).await {
-        Ok(ScanResult::Clean) => Ok(()),
-        Ok(ScanResult::Virus) => {
+    match app.providers.scan(pdf).await {
+        Ok(None | Some(ScanResult::Clean)) => Ok(()),
+        Ok(Some(ScanResult::Virus)) => {
             let file = Key::letter_pdf(letter.service_id.as_uuid(), letter.id.as_uuid());
             error!(
                 notification.id = %letter.id, service.id = %letter.service_id,

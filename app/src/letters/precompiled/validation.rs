@@ -6,7 +6,7 @@ use files::Key;
 use serde::{Deserialize, Serialize};
 use store::notifications::Notification;
 
-use crate::{App, OpenError, foreign_files::Unavailable, letters, sealing::sealed_files};
+use crate::{App, OpenError, foreign_files::DrawError, letters, sealing::sealed_files};
 
 /// Why a supplied letter failed validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub enum PictureError {
     File(#[from] OpenError),
     /// Pictures cannot be made now.
     #[error(transparent)]
-    Unavailable(#[from] Unavailable),
+    Draw(#[from] DrawError),
 }
 
 /// Draws a page of a letter, counted from 1, as PNG. Where nothing may be printed the picture is red if the letter failed
@@ -78,6 +78,9 @@ pub async fn draw_page(
     if is_unsafe {
         return Ok(None);
     }
+    // Before the file is in memory.
+    let place = app.foreign_files.queue_for_drawing(letter.service_id)?;
+    let _turn = place.turn().await;
     let Some(pdf) = letters::find_pages(app, letter.service_id, letter.id).await? else {
         return Ok(None);
     };

@@ -10,7 +10,7 @@ use store::{Tx, print_runs::WaitingLetter};
 use super::zips;
 use crate::{
     App,
-    tasks::{self, MAX_TASK_IDS, Step},
+    tasks::{self, Delivery, MAX_TASK_IDS, Step},
 };
 
 /// The way to a provider.
@@ -90,7 +90,14 @@ fn calls(app: &App, letters: &[WaitingLetter]) -> Vec<NewTask> {
     }
     let task = |service: ServiceId, ids: &[NotificationId]| {
         let id = TaskId::generate(now, app.random());
-        tasks::deliver(id, service, Step::Print, Lane::Normal, ids, now)
+        tasks::deliver(
+            id,
+            service,
+            Step::Print,
+            Lane::Normal,
+            &Delivery::of(ids, 0),
+            now,
+        )
     };
     by_service
         .iter()

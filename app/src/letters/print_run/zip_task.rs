@@ -191,11 +191,11 @@ async fn make_zip(
         let name = pdf_name(&letter.reference, letter.postage, created);
         names.push(name.clone());
         // Compressing would keep other tasks of this thread waiting.
-        let added = tokio::task::spawn_blocking(move || {
+        let added = app.foreign_files.run_blocking(move || {
             zipper.add(&name, created, &pdf)?;
             Ok::<_, ZipError>(zipper)
         });
-        zipper = added.await.map_err(|_| HandOverError::Panicked)??;
+        zipper = added.await.ok_or(HandOverError::Panicked)??;
     }
     let contents = zipper.finish()?;
     Ok(MadeZip {

@@ -25,7 +25,7 @@ pub struct FilesReencrypted {
     pub contact_lists: u64,
     /// Pages of letters.
     pub letters: u64,
-    /// Files that belong to templates.
+    /// Files that belong to templates, and logos of letters.
     pub template_files: u64,
     /// Files that could not be: still sealed with an older key, or damaged.
     pub unreadable: Vec<String>,
@@ -38,6 +38,8 @@ enum Kind {
     ContactList,
     Letter,
     TemplateFile,
+    LetterAttachment,
+    LetterLogo,
 }
 
 pub(super) async fn reencrypt(
@@ -48,8 +50,9 @@ pub(super) async fn reencrypt(
     done.spreadsheets = reencrypt_all(app, lock, Kind::Spreadsheet, &mut done.unreadable).await?;
     done.contact_lists = reencrypt_all(app, lock, Kind::ContactList, &mut done.unreadable).await?;
     done.letters = reencrypt_all(app, lock, Kind::Letter, &mut done.unreadable).await?;
-    done.template_files =
-        reencrypt_all(app, lock, Kind::TemplateFile, &mut done.unreadable).await?;
+    for kind in [Kind::TemplateFile, Kind::LetterAttachment, Kind::LetterLogo] {
+        done.template_files += reencrypt_all(app, lock, kind, &mut done.unreadable).await?;
+    }
     Ok(done)
 }
 
@@ -115,6 +118,12 @@ impl Kind {
                 .into_iter()
                 .map(|(service, id)| (service, id.as_uuid()))
                 .collect(),
+            Self::LetterAttachment => {
+                store::letter_attachments::list_kept(&mut session, after, PAGE_SIZE).await?
+            }
+            Self::LetterLogo => {
+                store::letter_logos::list_kept(&mut session, after, PAGE_SIZE).await?
+            }
         })
     }
 
@@ -124,10 +133,12 @@ impl Kind {
             Self::ContactList => vec![contact_lists::key(service, ContactListId::from_uuid(id))],
             Self::Letter => files_of(service, NotificationId::from_uuid(id)).into(),
             Self::TemplateFile => vec![Key::template_file(service.as_uuid(), id)],
+            Self::LetterAttachment => vec![Key::letter_attachment(service.as_uuid(), id)],
+            Self::LetterLogo => vec![Key::letter_logo(service.as_uuid(), id)],
         }
     }
 
-    /// Returns whether a row still names the file. A template's file is never deleted.
+    /// Returns whether a row still names the file. The files of templates are never deleted.
     async fn is_kept(self, app: &App, service: ServiceId, id: Uuid) -> Result<bool, store::Error> {
         let mut session = app.read().await?;
         Ok(match self {
@@ -147,7 +158,11 @@ impl Kind {
                 let kept = store::notifications::find(&mut session, service, id).await?;
                 kept.is_some()
             }
-            Self::TemplateFile => true,
+            Self::TemplateFile | Self::LetterAttachment => true,
+            Self::LetterLogo => {
+                let kept = store::letter_logos::find(&mut session, service).await?;
+                kept.is_some_and(|logo| logo.id == id)
+            }
         })
     }
 }

@@ -60,6 +60,7 @@ pub async fn reencrypt_all(
     let mut tx = app.write().await?;
     store::keyring_canary::reencrypt(&mut tx, app.store.keyring()).await?;
     store::suppressions::reencrypt_hash_key(&mut tx, app.store.keyring()).await?;
+    store::provider_credentials::reencrypt(&mut tx, app.store.keyring()).await?;
     tx.commit().await?;
     let notifications = reencrypt_notifications(app).await?;
     let (api_keys, callbacks) = reencrypt_services(app).await?;

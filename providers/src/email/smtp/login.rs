@@ -9,7 +9,7 @@ use lettre::transport::smtp::{
 };
 
 use super::{SmtpAuth, SmtpSettings, classify::Cause, oauth2::OAuth2};
-use crate::{Secret, SettingsError};
+use crate::{Secret, SettingsError, settings::check_settings_file};
 
 /// How to authenticate.
 pub(super) struct Login {
@@ -112,7 +112,10 @@ impl TokenSource {
         let password = Some(&settings.password).filter(|password| !password.expose().is_empty());
         match (password, &settings.token_file, &settings.oauth2) {
             (Some(token), None, None) => Ok(Self::Fixed(token.clone())),
-            (None, Some(file), None) => Ok(Self::File(file.clone())),
+            (None, Some(file), None) => {
+                check_settings_file(&settings.name, "token_file", file)?;
+                Ok(Self::File(file.clone()))
+            }
             (None, None, Some(oauth2)) => {
                 let oauth2 = OAuth2::new(&settings.name, oauth2.clone())?;
                 Ok(Self::Fetched(Box::new(oauth2)))
@@ -130,7 +133,7 @@ impl TokenSource {
         match self {
             Self::Fixed(token) => Some(token.expose().to_owned()),
             Self::File(file) => {
-                let token = tokio::fs::read_to_string(file).await.ok()?;
+                let token = files::settings_file::read_text_apart(file).await.ok()?;
                 Some(token.trim().to_owned()).filter(|token| !token.is_empty())
             }
             Self::Fetched(oauth2) => oauth2.token().await,

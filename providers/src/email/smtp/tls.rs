@@ -1,7 +1,7 @@
 //! Opens TCP and TLS connections to a relay.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::SocketAddr,
     path::Path,
     pin::Pin,
@@ -47,7 +47,10 @@ pub(super) struct Tls {
 impl TlsMode {
     /// Certificates are verified by the platform's verifier, with the authorities in `ca_file` in addition.
     pub(super) fn new(tls: SmtpTls, host: &str, ca_file: Option<&Path>) -> Result<Self, TlsError> {
-        let pem = ca_file.map(fs::read).transpose()?.unwrap_or_default();
+        let pem = ca_file
+            .map(files::settings_file::read)
+            .transpose()?
+            .unwrap_or_default();
         let parameters = || {
             let authorities =
                 CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>()?;

@@ -21,11 +21,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use self::{names::acknowledged_zip, responses::DropResponses, target::DropTarget};
+use self::{names::acknowledged_zip, responses::DropResponses};
 pub use self::{
     names::{name_without_ending, pdf_name, zip_name},
     settings::FileDropSettings,
-    target::DropError,
+    target::{DropError, DropTarget, DroppedFile},
     zips::{Grouping, MAX_ZIP_BYTES, MAX_ZIP_FILES, ZipError, Zipper},
 };
 use super::{Letter, LetterProvider, ResponseFiles};
@@ -56,6 +56,18 @@ impl fmt::Debug for FileDrop {
 }
 
 impl FileDrop {
+    /// Creates a drop over a target of any kind, without responses and acknowledgements.
+    pub fn over(name: &str, target: Arc<dyn DropTarget>) -> Self {
+        Self {
+            name: name.into(),
+            target,
+            zips: Arc::from("/"),
+            volumes_to: Arc::from([]),
+            responses: None,
+            acknowledgements: None,
+        }
+    }
+
     /// Puts a zip. It appears under its name complete or not at all; if it is there already, nothing changes.
     pub async fn put(&self, name: &str, contents: Bytes) -> Result<(), DropError> {
         self.target.put(&self.zips, name, contents).await

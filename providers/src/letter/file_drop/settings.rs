@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     LetterProvider, Secret, SettingsError,
-    settings::{ProviderSettings, require_positive},
+    settings::{ProviderSettings, check_settings_file, require_positive},
 };
 
 /// The settings of a file drop: a directory, or a directory of an SFTP server.
@@ -117,6 +117,9 @@ impl FileDropSettings {
         }
         if self.key_file.is_none() && self.password.expose().is_empty() {
             return Err(self.invalid("key_file", "set it, or `password`"));
+        }
+        if let Some(file) = &self.key_file {
+            check_settings_file(&self.name, "key_file", file)?;
         }
         require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
         Ok(Login {

@@ -12,7 +12,7 @@ use crate::Detail;
 
 /// A place for files. Folders are paths of the target; names are names of files in a folder, without a path.
 #[async_trait]
-pub(super) trait DropTarget: Send + Sync {
+pub trait DropTarget: Send + Sync {
     /// Writes a file under a temporary name, syncs it, and renames it. A file of that name and length is left as it is.
     async fn put(&self, folder: &str, name: &str, contents: Bytes) -> Result<(), DropError>;
 
@@ -33,13 +33,13 @@ pub(super) trait DropTarget: Send + Sync {
 
 /// A file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DroppedFile {
+pub struct DroppedFile {
     /// Its name, without a path.
-    pub(super) name: String,
+    pub name: String,
     /// Its length in bytes.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// When it was last written to, in seconds since 1970; 0 if the target does not say.
-    pub(super) modified: u64,
+    pub modified: u64,
 }
 
 impl DroppedFile {
@@ -55,7 +55,8 @@ impl DroppedFile {
 pub struct DropError(pub(super) Detail);
 
 impl DropError {
-    pub(super) fn new(words: &'static str) -> Self {
+    /// Creates one. The words are logged.
+    pub fn new(words: &'static str) -> Self {
         Self(words.into())
     }
 

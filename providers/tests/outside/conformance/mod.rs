@@ -2,6 +2,7 @@
 //!
 //! To add a provider, implement [`Subject`] over a fake of its wire protocol, and add one line to the table at the end.
 
+pub(crate) mod dvla;
 mod firetext;
 mod http;
 mod mmg;
@@ -211,6 +212,7 @@ conformance! {
     amazon_ses = http::Http<ses::SesDialect>;
     aws_sms_v2 = http::Http<sms_v2::SmsV2Dialect>;
     smtp_relay = smtp::Smtp;
+    dvla_print_service = dvla::PrintService;
 }
 
 // The sink has no other side that could refuse, hang or fail.

@@ -270,6 +270,7 @@ async fn a_single_letter_is_put_as_a_zip_of_its_own<P: Place>() {
         organisation: None,
         address: vec!["Ada".to_owned()],
         postage: Postage::First,
+        status_url: "https://us.example/notifications/letter/status?token=t".to_owned(),
         pdf: Bytes::from_static(b"%PDF-1.7"),
     };
     provider.send(&letter).await.unwrap();

@@ -26,6 +26,8 @@ pub(super) fn print(context: &CommandContext, spreadsheet: &Spreadsheet, checked
         return print_json(&json!({
             "valid": checked.valid, "rows": checked.rows, "error_counts": checked.error_counts,
             "problems": checked.problems, "warnings": checked.warnings,
+            "missing_column_headers": checked.missing_column_headers,
+            "duplicate_recipient_column_headers": checked.duplicate_recipient_column_headers,
         }));
     }
     if !checked.errors.is_empty() {

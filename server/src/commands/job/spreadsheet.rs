@@ -46,6 +46,10 @@ pub(in crate::commands) struct CheckReport {
     /// Errors of the file as a whole.
     #[serde(default)]
     pub(in crate::commands) problems: Vec<String>,
+    #[serde(default)]
+    pub(in crate::commands) missing_column_headers: Vec<String>,
+    #[serde(default)]
+    pub(in crate::commands) duplicate_recipient_column_headers: Vec<String>,
     /// What the sender should know though it is no error.
     #[serde(default)]
     pub(in crate::commands) warnings: Vec<String>,

@@ -275,3 +275,99 @@ fn locked_workbooks_say_so() {
         assert!(error.contains("password"), "{error}");
     }
 }
+
+#[test]
+fn several_numbers_in_one_record_of_an_old_workbook_are_read_in_their_formats() {
+    let cell_format = |number_format: u16| {
+        let number_format = number_format.to_le_bytes();
+        record(0x00E0, &[&[0, 0][..], &number_format, &[0; 16]].concat())
+    };
+    let code = [&164_u16.to_le_bytes()[..], &short_text("000000")].concat();
+    let globals = [
+        record(0x041E, &code),
+        cell_format(0),
+        cell_format(164),
+        cell_format(14),
+        cell_format(9),
+    ];
+    // The two lowest bits say whether it is an integer and whether it counts hundredths.
+    let numbers: [(u16, u32); 4] = [
+        (1, (1234 << 2) | 2),
+        (2, (46_350 << 2) | 2),
+        (3, (20 << 2) | 3),
+        (0, u32::try_from(12.5_f64.to_bits() >> 32).unwrap()),
+    ];
+    let cells =
+        numbers.map(|(format, number)| [&format.to_le_bytes()[..], &number.to_le_bytes()].concat());
+    let place = [1_u16, 0].map(u16::to_le_bytes).concat();
+    let last = 3_u16.to_le_bytes();
+    let several = record(0x00BD, &[&place[..], &cells.concat(), &last].concat());
+    let headers = ["ref", "day", "rate", "plain"];
+    let mut sheet: Vec<_> = (0..)
+        .zip(headers)
+        .map(|(at, text)| text_cell(0, at, text))
+        .collect();
+    sheet.push(several);
+    let (csv, _) = read(&xls_of(&globals, &[(false, sheet)]));
+    assert_eq!(csv, "ref,day,rate,plain\n001234,24/11/2026,20%,12.5");
+}
+
+#[test]
+fn a_workbook_that_is_locked_with_a_password_is_named() {
+    // Excel puts a locked workbook whole into a stream of an older container.
+    let name = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let mut file = xls_of(&[], &[(false, vec![text_cell(0, 0, "name")])]);
+    let at = memchr::memmem::find(&file, &name("Workbook")).unwrap();
+    let package = name("EncryptedPackage");
+    file[at..at + package.len()].copy_from_slice(&package);
+    // The length counts the two bytes of the end.
+    file[at + 64] = u8::try_from(package.len() + 2).unwrap();
+    let said = "The workbook is locked with a password";
+    assert!(text(to_csv(&file, "people.xlsx")).starts_with(said));
+    let password = record(0x002F, &[0; 6]);
+    let locked = xls_of(&[password], &[(false, vec![text_cell(0, 0, "name")])]);
+    assert!(text(to_csv(&locked, "people.xls")).starts_with(said));
+}
+
+#[test]
+fn a_workbook_whose_parts_have_other_names_is_read() {
+    let relation = "http://purl.oclc.org/ooxml/officeDocument/relationships";
+    for kind in [
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
+        "application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+        "application/vnd.ms-excel.template.macroEnabled.main+xml",
+    ] {
+        for target in ["/book/main.xml", "book/main.xml"] {
+            let types = format!(
+                "<Types><Override PartName='/book/main.xml' ContentType='{kind}'/></Types>"
+            );
+            let root = format!(
+                "<Relationships><Relationship Id='a' Type='{relation}/officeDocument' Target='{target}'/></Relationships>"
+            );
+            let sheets = format!(
+                "<Relationships><Relationship Id='b' Type='{relation}/worksheet' Target='../pages/one.xml'/></Relationships>"
+            );
+            let page = format!(
+                "<worksheet><sheetData>{}</sheetData></worksheet>",
+                text_row(1, &["name"])
+            );
+            let file = archive(&[
+                ("[Content_Types].xml", &types),
+                ("_rels/.rels", &root),
+                (
+                    "book/main.xml",
+                    "<workbook xmlns:r='r'><sheets><sheet name='People' sheetId='1' r:id='b'/></sheets></workbook>",
+                ),
+                ("book/_rels/main.xml.rels", &sheets),
+                ("pages/one.xml", &page),
+            ]);
+            assert_eq!(Kind::of(&file, "people"), Kind::Xlsx, "{kind}");
+            assert_eq!(text(to_csv(&file, "people")), "name", "{kind} {target}");
+        }
+    }
+}

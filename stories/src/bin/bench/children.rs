@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     baseline, callbacks, content, databases::DataLocation, deliver, everything_on, growth, job,
-    noisy_neighbour, responses, slow_provider,
+    letters, noisy_neighbour, responses, slow_provider,
 };
 
 /// The first argument of a child process.
@@ -43,6 +43,8 @@ pub(crate) enum Order {
     Callbacks(callbacks::Task),
     /// Apply a response file.
     Responses(responses::Task),
+    /// Make the pages of letters.
+    Letters(letters::Task),
     /// Answer every HTTP request at once.
     Receive,
 }

@@ -15,6 +15,7 @@ mod everything_on;
 mod growth;
 mod held_transaction;
 mod job;
+mod letters;
 mod load;
 mod noisy_neighbour;
 mod options;
@@ -80,6 +81,7 @@ async fn run_order(order: Order) -> Result<()> {
         Order::EverythingOn(task) => everything_on::run(&task).await,
         Order::Callbacks(task) => callbacks::call(&task).await,
         Order::Responses(task) => responses::apply(&task).await,
+        Order::Letters(task) => letters::make(&task).await,
         Order::Receive => receiver::serve().await,
     }
 }
@@ -102,6 +104,7 @@ async fn measure(options: Options) -> Result<()> {
                 }
                 Part::Callbacks => callbacks::measure(&options, &backend, &mut results).await?,
                 Part::Responses => responses::measure(&options, &backend, &mut results).await?,
+                Part::Letters => letters::measure(&options, &backend, &mut results).await?,
                 Part::Previews => previews::measure(&options, &backend, &mut results).await?,
                 Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,

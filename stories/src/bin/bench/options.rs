@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Responses: number of lines.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) lines: u32,
+    /// Letters: number of letters.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) letters: u32,
     /// Held transaction: for how many seconds.
     #[arg(long, default_value_t = 300)]
     pub(crate) held_seconds: u64,
@@ -70,6 +73,8 @@ pub(crate) enum Part {
     Callbacks,
     /// A response file of the print provider, applied to stored and archived letters.
     Responses,
+    /// Pages of letters made from a template, and the memory that it takes.
+    Letters,
     /// Requests for the status beside large previews: the 99th percentile is to be below 100 ms.
     Previews,
     /// Sending to a provider that is slow: how much of its concurrency is used.

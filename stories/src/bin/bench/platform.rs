@@ -96,6 +96,7 @@ impl Platform {
             providers,
             foreign_files: ForeignFiles::in_this_process(),
             clock: Arc::new(RealClock),
+            intake: None,
             random,
         };
         let app = App::new(app::Settings::default(), dependencies);

@@ -13,8 +13,9 @@ use crate::{
     children::{Order, Worker},
     databases::Backend,
     load,
-    options::Options,
+    options::{Channel, Options},
     results::{Latency, Measured, Results, mib},
+    sample_data::Person,
     serve::Endpoint,
     usage::Usage,
 };
@@ -39,7 +40,9 @@ pub(crate) async fn measure(
 
     let text = "# Heading\n\n* point\n\n";
     let name = text.repeat(PREVIEW_BYTES / text.len());
-    let body = json!({"personalisation": {"name": name, "day": "Friday"}}).to_string();
+    let mut values = Person(0).personalisation(Channel::Email);
+    values.insert("name".to_owned(), name.into());
+    let body = json!({"personalisation": values}).to_string();
     let made = Cell::new(0_u64);
     let previews = (0..PREVIEWS).map(|_| async {
         while !is_over() {
@@ -85,10 +88,11 @@ async fn preview(client: &reqwest::Client, endpoint: &Endpoint, body: &str) -> R
     let request = client.post(url).bearer_auth(load::token(endpoint)?);
     let response = request.body(body.to_owned()).send().await?;
     let status = response.status();
-    let length = response.bytes().await?.len();
+    let answer = response.bytes().await?;
     ensure!(
-        status.is_success() && length > PREVIEW_BYTES,
-        "a preview was answered with {status} and {length} bytes"
+        status.is_success() && answer.len() > PREVIEW_BYTES,
+        "a preview was answered with {status}: {}",
+        String::from_utf8_lossy(&answer[..answer.len().min(500)])
     );
     Ok(())
 }

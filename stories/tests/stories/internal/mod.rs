@@ -67,3 +67,69 @@ async fn service(world: &World, name: &str) -> ServiceId {
         .unwrap()
         .id
 }
+
+/// A body with a name, at a path of the internal interface.
+fn named(path: &str, name: &str) -> Value {
+    let field = if path.ends_with("sms-sender") {
+        "sms_sender"
+    } else {
+        "name"
+    };
+    let mut body = match path.rsplit('/').next() {
+        Some("user") => json!({"email_address": "ada@example.gov.uk"}),
+        Some("api-key") => json!({"key_type": "normal"}),
+        Some("template") => json!({"template_type": "sms", "content": "Hello"}),
+        _ => json!({}),
+    };
+    body[field] = name.into();
+    body
+}
+
+#[tokio::test]
+async fn names_have_lengths() {
+    let world = World::new().await;
+    let service = service(&world, "Bins").await;
+    let of_service = |path: &str| format!("/service/{service}/{path}");
+    for path in [
+        "/organisations".to_owned(),
+        "/service".to_owned(),
+        "/user".to_owned(),
+        of_service("api-key"),
+        of_service("template"),
+        of_service("template-folder"),
+        of_service("sms-sender"),
+    ] {
+        let long = post(&world, &path, named(&path, &"é".repeat(256))).await;
+        assert_eq!(long.status, 400, "{path}: {}", long.json);
+        let length = if path.ends_with("sms-sender") {
+            11
+        } else {
+            255
+        };
+        let good = post(&world, &path, named(&path, &"e".repeat(length))).await;
+        assert_eq!(good.status, 201, "{path}: {}", good.json);
+    }
+    let upload = async |path: &str, query: &str, length: usize| {
+        let path = format!(
+            "{}?{query}&file_name={}",
+            of_service(path),
+            "a".repeat(length)
+        );
+        world
+            .internal_request("POST", &path, "phone number\n07700900123\n")
+            .await
+    };
+    for (path, query) in [
+        ("contact-list", "template_type=sms".to_owned()),
+        ("spreadsheet", {
+            let path = of_service("template");
+            let made = post(&world, &path, named(&path, "Hello")).await;
+            format!("template_id={}", id(made.data()))
+        }),
+    ] {
+        let long = upload(path, &query, 256).await;
+        assert_eq!(long.status, 400, "{path}: {}", long.json);
+        assert!(long.message().contains("longer than 255 characters"));
+        assert_eq!(upload(path, &query, 255).await.status, 201, "{path}");
+    }
+}

@@ -1,8 +1,8 @@
 //! Providers as rows: listed, changed with a reason, with a history (`docs/spec/workers.md` §7.2).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use pillarbox_stories::{TestResponse, World};
+use pillarbox_stories::{FakeSms, TestResponse, World};
 use serde_json::{Value, json};
 
 use super::{NOBODY, get, is_unknown, made, post, refused};
@@ -199,6 +199,26 @@ async fn an_operators_share_outlives_a_restart_until_the_settings_change() {
         (&json!(70), &json!(70), &json!(3))
     );
     assert_eq!(after["reason"], "changed in the settings");
+}
+
+#[tokio::test]
+async fn a_provider_that_the_settings_name_no_more_is_marked() {
+    let world = World::new().await;
+    let former = world.process_with(|providers| {
+        let provider = Arc::new(FakeSms::named("former"));
+        providers.sms.push(app::Weighted::new(provider, 50));
+    });
+    former.prepare_providers().await.unwrap();
+    world.app.prepare_providers().await.unwrap();
+    let all = get(&world, "/provider-details").await;
+    let all = all.json["provider_details"].as_array().unwrap().clone();
+    assert!(all.len() > 2);
+    for one in &all {
+        let is_removed = one["identifier"] == "former";
+        assert_eq!(one["removed"], is_removed, "{one}");
+        let one = get(&world, &path(one)).await;
+        assert_eq!(one.json["provider_details"]["removed"], is_removed);
+    }
 }
 
 #[tokio::test]

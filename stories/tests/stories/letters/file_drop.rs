@@ -14,7 +14,7 @@ use crate::captured_log::CapturedLog;
 /// Pause between two attempts to put a zip.
 const RETRY: Duration = Duration::from_secs(181);
 
-fn provider(settings: Value) -> Arc<dyn LetterProvider> {
+pub(super) fn provider(settings: Value) -> Arc<dyn LetterProvider> {
     let settings: FileDropSettings = serde_json::from_value(settings).unwrap();
     settings.build(Path::new("/nowhere")).unwrap()
 }
@@ -24,7 +24,7 @@ async fn world_with(settings: Value) -> World {
 }
 
 /// Returns settings of a file drop in a directory.
-fn in_directory(directory: &Path) -> Value {
+pub(super) fn in_directory(directory: &Path) -> Value {
     json!({ "name": "print-shop", "directory": directory })
 }
 
@@ -40,7 +40,7 @@ fn references(letters: &[PrintedLetter]) -> Vec<&str> {
 }
 
 /// Returns the settings of a file drop in a directory of the SFTP server, and the directory.
-fn over_sftp() -> (Value, TempDir) {
+pub(super) fn over_sftp() -> (Value, TempDir) {
     let server = std::env::var("PILLARBOX_TEST_SFTP").expect("set by make test-distributed");
     let server: Value = serde_json::from_str(&server).unwrap();
     let directory = TempDir::new_in(server["root"].as_str().unwrap()).unwrap();

@@ -3,8 +3,10 @@
 mod alarms;
 mod cancelled;
 mod file_drop;
+mod looks;
 mod precompiled;
 mod print_run;
+mod print_service;
 mod rates;
 mod references;
 mod rescan;
@@ -14,6 +16,8 @@ mod returned;
 mod supplied;
 mod template_options;
 mod templated;
+mod uploads;
+mod whole_job;
 
 use app::manage::services::NewService;
 use domain::{

@@ -78,7 +78,16 @@ async fn many_returned_letters_are_many_tasks_and_nonsense_is_none() {
         .await;
     assert_eq!(answer.status, 200);
     let view = app::upkeep::queue_stats::read(&world.app).await.unwrap();
-    assert_eq!(view.lanes[0].tasks, 2);
+    let queued: Vec<_> = view
+        .lanes
+        .iter()
+        .map(|lane| (&*lane.pool, lane.tasks))
+        .collect();
+    assert_eq!(
+        queued,
+        [("database-tasks", 2)],
+        "`docs/spec/letters.md` §10.1"
+    );
     world.run_tasks().await;
 
     for (body, message) in [

@@ -302,6 +302,7 @@ async fn simulated_letters_are_sending_before_their_receipt() {
             },
             foreign_files: app::foreign_files::ForeignFiles::in_this_process(),
             clock: world.clock.clone(),
+            intake: None,
             random: std::sync::Arc::new(pillarbox_stories::SeededRandom::new(5)),
         },
     );

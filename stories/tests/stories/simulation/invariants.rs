@@ -6,7 +6,10 @@ use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
 use pillarbox_stories::{SharedDatabase, World};
 use uuid::Uuid;
 
-use super::storm::{CALLBACK_URL, Storm, Sums};
+use super::{
+    letters,
+    storm::{CALLBACK_URL, Storm, Sums},
+};
 use crate::jobs;
 
 /// Returns how often each message was sent.
@@ -107,6 +110,7 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
     count_once(storm).await?;
     count_rows(storm, &kept, sum).await?;
     count_spent(storm).await?;
+    letters::count(storm, sum).await?;
     sum.messages += storm.accepted.borrow().len() as u64;
     sum.handed += handed.values().sum::<usize>() as u64;
     Ok(*sum)
@@ -137,7 +141,7 @@ async fn count_callbacks(storm: &Storm<'_>) -> Result<(), String> {
     let ended: BTreeSet<Uuid> = storm
         .shared_database
         .ids(
-            "SELECT id FROM notifications WHERE status IN \
+            "SELECT id FROM notifications WHERE notification_type <> 'letter' AND status IN \
              ('delivered', 'permanent-failure', 'temporary-failure', 'technical-failure')",
         )
         .await

@@ -2,7 +2,9 @@
 //! processes. A scheduler whose every decision comes from a seed advances workers from await to await, kills them anywhere,
 //! lets leases expire, duplicates and delays tasks, repeats requests, pauses, resumes and cancels jobs, fires the schedule,
 //! makes statements and commits of the store fail, and makes providers reject, die and come back, hang, answer late and lose
-//! responses.
+//! responses. In every fifth seed letters are sent, cancelled, collated, put into a file drop that fails, and reported on, out of
+//! order and twice. Their pages are typeset for real, at once and on the same thread, because another one would not follow the
+//! seed.
 //! Afterwards every fault is repaired, the remaining work is done, and the invariants are counted.
 //!
 //! `PILLARBOX_SEEDS=10000` runs that many seeds; `PILLARBOX_SEED=1234` runs one and prints what it did. The seed decides
@@ -14,6 +16,7 @@
 
 mod faults;
 mod invariants;
+mod letters;
 mod requests;
 mod storm;
 mod threads;

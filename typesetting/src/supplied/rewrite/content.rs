@@ -8,15 +8,17 @@ use lopdf::{
 
 use super::super::areas::{self, millimetres};
 
-/// Rewrites the content of all pages, forms and patterns. `to_display` leads from the content of the first page to points
-/// from the top left corner of the page.
+/// Rewrites the content of all pages, forms and patterns. `window` is the page with the address window, and leads from its
+/// content to points from its top left corner.
 ///
 /// Content that cannot be parsed stays as it is: a white area covers the window in any case.
-pub(super) fn rewrite(document: &mut Document, first: ObjectId, to_display: Affine) {
+pub(super) fn rewrite(document: &mut Document, window: Option<(ObjectId, Affine)>) {
     for page in document.get_pages().into_values() {
         let content = document.get_page_content(page);
-        let window = (page == first).then_some(to_display);
-        if let Some(changed) = changed(&content, window) {
+        let to_display = window
+            .filter(|(first, _)| *first == page)
+            .map(|(_, there)| there);
+        if let Some(changed) = changed(&content, to_display) {
             let content = document.add_object(Stream::new(lopdf::Dictionary::new(), changed));
             if let Ok(page) = document.get_dictionary_mut(page) {
                 page.set("Contents", content);

@@ -32,7 +32,7 @@ pub fn rewrite_supplied_letter(pdf: &[u8], address: &[String]) -> Result<Vec<u8>
     let to_user_space = from_display_of_first_page(pdf)?;
     let mut document = load(pdf)?;
     let first = *document.get_pages().get(&1).ok_or(PdfProblem::Unreadable)?;
-    content::rewrite(&mut document, first, to_user_space.inverse());
+    content::rewrite(&mut document, Some((first, to_user_space.inverse())));
     embedding::embed_missing_fonts(&mut document);
     let overlay = load(&typeset_address(address)?)?;
     let overlay = import_as_form(&mut document, overlay)?;
@@ -47,7 +47,22 @@ pub fn rewrite_supplied_letter(pdf: &[u8], address: &[String]) -> Result<Vec<u8>
     Ok(rewritten)
 }
 
-fn load(pdf: &[u8]) -> Result<Document, PdfProblem> {
+/// Returns pages as the printer takes them: fonts embedded, colours in its inks, nothing that is not printed.
+pub(super) fn rewrite_pages(pdf: &[u8]) -> Result<Vec<u8>, PdfProblem> {
+    let mut document = load(pdf)?;
+    content::rewrite(&mut document, None);
+    embedding::embed_missing_fonts(&mut document);
+    remove_what_printers_ignore(&mut document);
+    document.prune_objects();
+    document.compress();
+    let mut rewritten = Vec::new();
+    document
+        .save_to(&mut rewritten)
+        .map_err(|_| PdfProblem::Unreadable)?;
+    Ok(rewritten)
+}
+
+pub(super) fn load(pdf: &[u8]) -> Result<Document, PdfProblem> {
     let options = LoadOptions {
         max_decompressed_size: Some(MAX_STREAM_BYTES),
         ..LoadOptions::default()
@@ -100,7 +115,11 @@ fn resources_of(document: &Document, page: ObjectId) -> Dictionary {
 }
 
 /// Finds an entry of a page or of one of the nodes above it.
-fn inherited<'pdf>(document: &'pdf Document, page: ObjectId, key: &[u8]) -> Option<&'pdf Object> {
+pub(super) fn inherited<'pdf>(
+    document: &'pdf Document,
+    page: ObjectId,
+    key: &[u8],
+) -> Option<&'pdf Object> {
     /// The tree was walked before, so this only ends the walk through one that lopdf reads differently.
     const MAX_DEPTH: usize = 1_000;
     let mut node = document.get_dictionary(page).ok()?;

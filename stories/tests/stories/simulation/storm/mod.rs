@@ -1,6 +1,7 @@
 //! The events of a simulation, drawn from its seed.
 
 mod disturbances;
+mod posting;
 mod traffic;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 use app::manage::callbacks::CallbackChange;
 use domain::{CallbackKind, NotificationId};
 use pillarbox_stories::{SharedDatabase, TestClient, TestService, World};
+use posting::Letters;
 use queue::Runner;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
@@ -33,6 +35,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(1);
 /// More steps than any task takes.
 const A_WHOLE_TASK: u32 = 60;
+/// Letters are sent in every fifth simulation: their pages take long to make.
+const LETTERS_IN: u64 = 5;
 /// Slightly longer than a lease.
 const PAST_THE_LEASE: Duration = Duration::from_secs(31);
 /// Pools, each with its share of the work: a worker without tasks tests nothing.
@@ -68,6 +72,8 @@ pub(super) struct Storm<'a> {
     pub(super) excused: BTreeMap<NotificationId, usize>,
     /// The workers of one or two processes, which share only the database and the files.
     runners: Vec<Runner>,
+    /// What happens to letters, if any are sent.
+    pub(super) letters: Option<Letters>,
     /// A client of the second process.
     client: Rc<TestClient>,
     workers: Vec<Worker>,
@@ -91,6 +97,7 @@ pub(super) struct Sums {
     pub(super) rows: u64,
     pub(super) handed: u64,
     pub(super) twice: u64,
+    pub(super) letters: u64,
     kills: u64,
     taken_back: u64,
     jumps: u64,
@@ -105,6 +112,7 @@ impl Sums {
         self.rows += other.rows;
         self.handed += other.handed;
         self.twice += other.twice;
+        self.letters += other.letters;
         self.kills += other.kills;
         self.taken_back += other.taken_back;
         self.jumps += other.jumps;
@@ -117,12 +125,13 @@ impl fmt::Display for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} messages and {} rows kept, {} hand-overs, {} of them a second time inside the window; \
+            "{} messages and {} rows kept, {} hand-overs, {} of them a second time inside the window; {} letters; \
              {} deaths, {} tasks taken back from the dead, {} lost leases, {} faults of the store; its trail is {:016x}",
             self.messages,
             self.rows,
             self.handed,
             self.twice,
+            self.letters,
             self.kills,
             self.taken_back,
             self.jumps,
@@ -141,6 +150,10 @@ impl<'a> Storm<'a> {
     ) -> Self {
         let world = World::seeded(seed, shared_database).await;
         let service = world.service("Riverside Council").await;
+        let letters = match seed % LETTERS_IN {
+            0 => Some(Letters::of(&world, service.id).await),
+            _ => None,
+        };
         let change = CallbackChange {
             url: Some(CALLBACK_URL.to_owned()),
             bearer_token: Some("a-token-of-theirs".to_owned()),
@@ -170,6 +183,7 @@ impl<'a> Storm<'a> {
             jobs: Vec::new(),
             excused: BTreeMap::new(),
             runners,
+            letters,
             client: Rc::new(World::client_of(&another)),
             workers: Vec::new(),
             asked: asked.clone(),
@@ -207,6 +221,9 @@ impl<'a> Storm<'a> {
 
     async fn something_happens(&mut self) {
         self.settle().await;
+        if self.letters.is_some() && self.rng.random_bool(0.3) {
+            return self.something_happens_to_letters();
+        }
         match self.rng.random_range(0..100) {
             0..12 => self.somebody_asks(),
             12..15 => self.somebody_uploads().await,
@@ -367,16 +384,25 @@ impl<'a> Storm<'a> {
         }
         self.world.sms.reset_behaviour();
         self.world.email.reset_behaviour();
+        self.world.print_drop.reset();
         // Requests whose callers disconnected share the next commit, or were in an earlier one.
         self.somebody_asks();
         self.let_all_go().await;
+        let mut is_over = false;
         for _ in 0..20 {
             self.let_jobs_go_on().await;
             self.replay_crashed().await;
+            self.print_and_report_all().await;
             self.world.run_schedule().await;
-            if invariants::tasks_left(self.shared_database).await == 0 && self.jobs_are_over().await
+            if invariants::tasks_left(self.shared_database).await == 0
+                && self.jobs_are_over().await
+                && self.letters_are_over().await
             {
-                return Ok(());
+                // Letters that have left only now are reported on once more.
+                if self.letters.is_none() || is_over {
+                    return Ok(());
+                }
+                is_over = true;
             }
             self.world.advance(Duration::from_mins(6));
         }
@@ -405,6 +431,11 @@ impl<'a> Storm<'a> {
             let path = format!("/service/{}/job/{job}/resume", self.service.id);
             self.world.internal_request("POST", &path, "").await;
         }
+    }
+
+    async fn letters_are_over(&self) -> bool {
+        let waiting = "SELECT id FROM notifications WHERE notification_type = 'letter' AND status = 'created'";
+        self.letters.is_none() || self.shared_database.ids(waiting).await.is_empty()
     }
 
     async fn jobs_are_over(&self) -> bool {

@@ -117,7 +117,7 @@ impl Storm<'_> {
 }
 
 /// Returns the id of the message that a response accepts.
-fn id_of(answer: &TestResponse) -> Option<NotificationId> {
+pub(super) fn id_of(answer: &TestResponse) -> Option<NotificationId> {
     if answer.status != 201 {
         return None;
     }

@@ -1,10 +1,12 @@
 //! Jobs: every row once, in whatever way they are interrupted (`docs/spec/workers.md` §4).
 
+mod interruptions;
+mod rows;
+
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
-use app::manage::services::NewService;
-use domain::{Allowance, Clock as _, JobId, JobOrigin};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use app::manage::{services::NewService, templates::NewTemplate};
+use domain::{Allowance, Channel, Clock as _, JobId, JobOrigin};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
@@ -101,28 +103,6 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
 }
 
-#[tokio::test]
-async fn a_job_resumes_where_it_stopped() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(3500)).await;
-    interrupt_after(&world, &service, &job, 2000).await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], &status["rows_kept"]),
-        (&json!("in progress"), &json!(2000))
-    );
-
-    let world = world.restarted().await;
-    world.advance(Duration::from_secs(31));
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], count(&status, "sending")),
-        (&json!("finished"), 3500)
-    );
-}
-
 /// Writes the first rows as a worker that dies after them: the job is in progress and its task is leased.
 pub(crate) async fn interrupt_after(world: &World, service: &TestService, job: &str, rows: u32) {
     let id: JobId = job.parse().unwrap();
@@ -193,29 +173,6 @@ pub(crate) async fn four_workers_meet(world: &Arc<World>, service: &TestService,
     }
     world.advance(Duration::from_secs(10));
     world.run_tasks().await;
-}
-
-#[tokio::test]
-async fn two_workers_with_one_job_keep_each_row_once() {
-    let world = Arc::new(World::new().await);
-    let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(3000)).await;
-    four_workers_meet(&world, &service, std::slice::from_ref(&job)).await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], count(&status, "sending")),
-        (&json!("finished"), 3000)
-    );
-    assert_eq!(
-        world.sms.accepted().len(),
-        3000,
-        "each was handed over once"
-    );
-    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
-    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Sms, day);
-    assert_eq!(spent.await.unwrap(), 3000, "each was counted once");
-    drop(session);
-    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -315,26 +272,45 @@ async fn a_job_over_the_daily_quota_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_row_that_may_no_longer_be_sent_fails_validation() {
+async fn a_job_of_a_workbook_sends_to_those_that_people_see() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(4)).await;
-    app::manage::services::add_guest(&world.app, service.id, "07700900001")
-        .await
-        .unwrap();
-    app::manage::services::set_mode(&world.app, service.id, true, true)
-        .await
-        .unwrap();
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(status["job_status"], "finished");
-    assert_eq!(
+    let new = NewTemplate {
+        template_type: Channel::Email,
+        name: "News".to_owned(),
+        subject: Some("News".to_owned()),
+        content: "Dear ((name)), your reference is ((ref))".to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let made = app::manage::templates::create(&world.app, service.id, new).await;
+    let template = made.unwrap().id;
+    for (file, warning) in [
         (
-            count(&status, "validation-failed"),
-            count(&status, "sending")
+            &include_bytes!("../../../../spreadsheets/tests/cases/x15_hiddenrow.xlsx")[..],
+            "1 hidden row was left out",
         ),
-        (3, 1)
-    );
+        (
+            include_bytes!("../../../../spreadsheets/tests/cases/o05_hiddenfirst.ods"),
+            "1 hidden sheet was left out",
+        ),
+    ] {
+        let before = world.email.accepted().len();
+        let uploaded = world.upload(service.id, template, "people", file).await;
+        let data = uploaded.data();
+        assert_eq!(
+            (&data["valid"], &data["warnings"]),
+            (&json!(true), &json!([warning]))
+        );
+        let made = world
+            .create_job(service.id, &json!({"id": data["id"]}))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.json);
+        world.run_tasks().await;
+        let sent = world.email.accepted();
+        let to: Vec<_> = sent[before..].iter().map(|mail| &*mail.to).collect();
+        assert_eq!(to, ["ana@example.com"]);
+    }
 }
 
 #[tokio::test]
@@ -438,239 +414,4 @@ async fn creating_a_job_fails_with_the_texts_of_the_contract() {
         .unwrap();
     let why = r#""Create job is not allowed: service is inactive ""#;
     refuse(service.id, json!({}), 403, why).await;
-}
-
-#[tokio::test]
-async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
-    let mut world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(10)).await;
-    let path = world.files().join(format!(
-        "spreadsheets/service-{}-notify/{job}.csv",
-        service.id
-    ));
-    let good = std::fs::read(&path).unwrap();
-    let mut changed = good.clone();
-    *changed.last_mut().unwrap() ^= 1;
-    std::fs::write(&path, changed).unwrap();
-    world.expect_dead_letters();
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(status["job_status"], "error");
-    assert!(
-        status["problem"]
-            .as_str()
-            .unwrap()
-            .contains("was changed or cut off"),
-        "{status}"
-    );
-
-    std::fs::write(&path, good).unwrap();
-    let dead = world.internal_request("GET", "/queue/dead", "").await;
-    let task = dead.data()[0]["id"].as_str().unwrap().to_owned();
-    let replayed = world
-        .internal_request("POST", &format!("/queue/dead/{task}/replay"), "")
-        .await;
-    assert_eq!(replayed.status, 202);
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], count(&status, "sending")),
-        (&json!("finished"), 10),
-        "mended, it goes on"
-    );
-}
-
-#[tokio::test]
-async fn a_job_stops_without_its_file_and_continues_once_it_is_restored() {
-    let mut world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(3500)).await;
-    interrupt_after(&world, &service, &job, 2000).await;
-    let path = world.files().join(format!(
-        "spreadsheets/service-{}-notify/{job}.csv",
-        service.id
-    ));
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    world.expect_dead_letters();
-    world.advance(Duration::from_secs(31));
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], &status["rows_kept"]),
-        (&json!("error"), &json!(2000))
-    );
-    let problem = status["problem"].as_str().unwrap();
-    assert!(problem.contains("there is no file"), "{problem}");
-    assert_eq!(
-        world.sms.accepted().len(),
-        2000,
-        "what is kept is handed over"
-    );
-
-    std::fs::write(&path, bytes).unwrap();
-    let resume = format!("/service/{}/job/{job}/resume", service.id);
-    let resumed = world.internal_request("POST", &resume, "").await;
-    assert_eq!(resumed.status, 200, "{}", resumed.text);
-    world.run_tasks().await;
-    let status = world.job_status(service.id, &job).await;
-    assert_eq!(
-        (&status["job_status"], &status["problem"]),
-        (&json!("finished"), &Value::Null)
-    );
-    let texts: BTreeSet<String> = world
-        .sms
-        .accepted()
-        .into_iter()
-        .map(|sms| sms.content)
-        .collect();
-    assert_eq!((world.sms.accepted().len(), texts.len()), (3500, 3500));
-}
-
-#[tokio::test]
-async fn a_job_keeps_the_template_version_it_was_created_with() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let job = world.job(service.id, service.sms, people(2)).await;
-    let new = app::manage::templates::NewTemplate {
-        template_type: domain::Channel::Sms,
-        name: "Changed".into(),
-        subject: None,
-        content: "Something else for ((name))".into(),
-        lane: None,
-        created_by: None,
-    };
-    app::manage::templates::update(&world.app, service.id, service.sms, new)
-        .await
-        .unwrap();
-    world.run_tasks().await;
-    assert!(
-        world
-            .sms
-            .accepted()
-            .iter()
-            .all(|sms| sms.content.contains("your bin day is"))
-    );
-    assert_eq!(
-        world.job_status(service.id, &job).await["template_version"],
-        1
-    );
-}
-
-#[tokio::test]
-async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let file =
-        "phone number,name,day,colour\n07700900123,Ada,Friday,green\n07700900124,Bo,Monday,\n";
-    let uploaded = world
-        .upload(service.id, service.sms, "people.csv", file)
-        .await;
-    world.clock.advance(Duration::from_mins(1));
-    let new = app::manage::templates::NewTemplate {
-        template_type: domain::Channel::Sms,
-        name: "Changed".into(),
-        subject: None,
-        content: "Put out the ((colour)) bin, ((name))".into(),
-        lane: None,
-        created_by: None,
-    };
-    app::manage::templates::update(&world.app, service.id, service.sms, new)
-        .await
-        .unwrap();
-    let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.create_job(service.id, &json!({"id": id})).await;
-    assert_eq!(made.status, 201, "{}", made.json);
-    world.run_tasks().await;
-
-    let texts: Vec<String> = world
-        .sms
-        .accepted()
-        .iter()
-        .map(|sms| sms.content.clone())
-        .collect();
-    assert_eq!(texts.len(), 1, "{texts:?}");
-    assert!(
-        texts[0].ends_with("Put out the green bin, Ada"),
-        "{texts:?}"
-    );
-    let job = world.job_status(service.id, id).await;
-    assert_eq!(count(&job, "validation-failed"), 1, "{job}");
-    assert_eq!(count(&job, "sending"), 1, "{job}");
-}
-
-#[tokio::test]
-async fn an_email_row_names_the_value_missing_for_the_new_template() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let file = "email address,name,day\nada@example.org,Ada,Friday\n";
-    let uploaded = world
-        .upload(service.id, service.email, "people.csv", file)
-        .await;
-    assert_eq!(uploaded.data()["valid"], true, "{}", uploaded.json);
-    world.clock.advance(Duration::from_mins(1));
-    let new = app::manage::templates::NewTemplate {
-        template_type: domain::Channel::Email,
-        name: "Changed".into(),
-        subject: Some("Bins".into()),
-        content: "Put out the ((colour)) bin, ((name))".into(),
-        lane: None,
-        created_by: None,
-    };
-    app::manage::templates::update(&world.app, service.id, service.email, new)
-        .await
-        .unwrap();
-    let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.create_job(service.id, &json!({"id": id})).await;
-    assert_eq!(made.status, 201, "{}", made.json);
-    world.run_tasks().await;
-    assert_eq!(world.email.accepted().len(), 0);
-    let job = world.job_status(service.id, id).await;
-    assert_eq!(job["job_status"], "finished", "{job}");
-    assert_eq!(count(&job, "validation-failed"), 1, "{job}");
-}
-
-/// Returns the most bytes of rows that a job had in memory since the recorder was installed.
-fn peak_bytes(handle: &PrometheusHandle) -> f64 {
-    let metrics = handle.render();
-    let mut lines = metrics.lines();
-    let peak =
-        lines.find_map(|line| line.strip_prefix("pillarbox_job_held_bytes{quantile=\"1\"} "));
-    peak.unwrap().parse().unwrap()
-}
-
-#[tokio::test]
-async fn a_jobs_memory_does_not_grow_with_its_file() {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle = recorder.handle();
-    let _recording = metrics::set_default_local_recorder(&recorder);
-    let mut world = World::new().await;
-    world.expect_unfinished_tasks();
-    let service = world.service("Riverside Council").await;
-    let file = |rows: usize| {
-        let mut file = "phone number,name,day\n".to_owned();
-        for row in 0..rows {
-            let _ = writeln!(
-                file,
-                "07700900{:03},{},Friday",
-                row % 1000,
-                "Ada ".repeat(50)
-            );
-        }
-        file
-    };
-    let mut peaks = Vec::new();
-    for rows in [3_000, 12_000] {
-        let job = world.job(service.id, service.sms, file(rows)).await;
-        world.runner().drain(&[JOBS]).await;
-        let status = world.job_status(service.id, &job).await;
-        assert_eq!(status["rows_kept"], rows);
-        peaks.push(peak_bytes(&handle));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-    let size = file(12_000).len() as f64;
-    assert!(peaks[0] > 100_000.0, "{peaks:?}");
-    assert!(peaks[1] < peaks[0] * 1.1, "{peaks:?}");
-    assert!(peaks[1] < size / 3.0, "{peaks:?} of {size}");
 }

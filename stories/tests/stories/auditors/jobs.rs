@@ -1,94 +1,15 @@
-//! The audits (`docs/spec/workers.md` §4.9 to §4.12, §13). What they search for should never exist, so each story
-//! first breaks something in the database or the file storage and sees it repaired on the ordinary path. Pausing jobs
-//! is here too.
+//! Jobs that stopped, lost their task or lost rows.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use domain::{Clock as _, NotificationId};
-use pillarbox_stories::{TestService, World};
-use serde_json::{Value, json};
-use sqlx::Connection as _;
+use pillarbox_stories::World;
+use serde_json::json;
 
-use crate::jobs::{JOBS, count, interrupt_after, people};
-
-const HALF_AN_HOUR: Duration = Duration::from_mins(31);
-const PERIODIC: queue::Pool = queue::Pool {
-    name: "periodic-tasks",
-    workers: 1,
+use super::{
+    HALF_AN_HOUR, change, found_by, job_from_the_planner, lose_rows, lose_tasks, origin,
+    run_auditors, status,
 };
-
-/// Removes the tasks of a pool from the queue, as if they were lost.
-pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
-    let entropy = Arc::new(pillarbox_stories::SeededRandom::new(11));
-    let source =
-        queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
-    let lease = Duration::from_secs(30);
-    let mut lost = 0;
-    loop {
-        let room = queue::ClaimLimits::uniform(16);
-        let taken = queue::TaskSource::claim(&source, pool, 16, &room, lease)
-            .await
-            .unwrap();
-        if taken.is_empty() {
-            return lost;
-        }
-        for task in taken {
-            assert!(queue::TaskSource::complete(&source, &task).await.unwrap());
-            lost += 1;
-        }
-    }
-}
-
-/// Runs what the schedule enqueues at this minute, and nothing that it enqueues in turn.
-async fn run_auditors(world: &World) {
-    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-    app::upkeep::schedule::fire(&world.app, minute)
-        .await
-        .unwrap();
-    world.runner().drain(&[PERIODIC]).await;
-}
-
-/// Deletes messages directly from the database.
-pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
-    let (statement, address) = (
-        "DELETE FROM notifications WHERE id = $1",
-        world.database_address(),
-    );
-    for id in ids {
-        let removed = if address.starts_with("sqlite") {
-            let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
-            let query = sqlx::query(statement).bind(id.as_uuid());
-            query
-                .execute(&mut connection)
-                .await
-                .unwrap()
-                .rows_affected()
-        } else {
-            let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
-            let query = sqlx::query(statement).bind(id.as_uuid());
-            query
-                .execute(&mut connection)
-                .await
-                .unwrap()
-                .rows_affected()
-        };
-        assert_eq!(removed, 1);
-    }
-}
-
-async fn change(
-    world: &World,
-    service: &TestService,
-    job: &str,
-    how: &str,
-) -> pillarbox_stories::TestResponse {
-    let path = format!("/service/{}/job/{job}/{how}", service.id);
-    world.internal_request("POST", &path, "").await
-}
-
-async fn status(world: &World, service: &TestService, job: &str) -> Value {
-    world.job_status(service.id, job).await
-}
+use crate::jobs::{JOBS, count, interrupt_after, people};
 
 #[tokio::test]
 async fn the_audit_requeues_a_lost_job_after_half_an_hour() {
@@ -251,34 +172,6 @@ async fn missing_rows_of_a_finished_job_are_recreated_with_their_ids() {
     );
 }
 
-/// Creates a job with a chosen sender.
-pub(crate) async fn job_from_the_planner(
-    world: &World,
-    service: &TestService,
-    file: String,
-) -> String {
-    let path = format!("/service/{}/sms-sender", service.id);
-    let body = json!({"sms_sender": "Planner", "is_default": false}).to_string();
-    let made = world.internal_request("POST", &path, body).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    let path = format!(
-        "/service/{}/spreadsheet?template_id={}&file_name=people.csv&sender_id={}",
-        service.id,
-        service.sms,
-        made.data()["id"].as_str().unwrap()
-    );
-    let uploaded = world.internal_request("POST", &path, file).await;
-    let id = uploaded.data()["id"].as_str().unwrap().to_owned();
-    assert_eq!(
-        world
-            .create_job(service.id, &json!({"id": id}))
-            .await
-            .status,
-        201
-    );
-    id
-}
-
 /// Found by review: rows deleted by retention looked like lost rows.
 #[tokio::test]
 async fn rows_deleted_by_retention_are_not_missing() {
@@ -345,15 +238,6 @@ async fn the_audit_finds_a_job_that_lost_every_row() {
     world.run_schedule().await;
     let found = status(&world, &service, &job).await;
     assert_eq!(count(&found, "sending"), 3);
-}
-
-pub(crate) async fn origin(world: &World, service: &TestService, job: &str) -> domain::JobOrigin {
-    let found = status(world, service, job).await;
-    domain::JobOrigin {
-        job: job.parse().unwrap(),
-        service: service.id,
-        due: found["created_at"].as_str().unwrap().parse().unwrap(),
-    }
 }
 
 #[tokio::test]
@@ -429,190 +313,6 @@ async fn a_paused_job_resumes_at_its_cursor() {
             refused.message()
         );
     }
-}
-
-#[tokio::test]
-async fn a_message_without_a_task_is_requeued_after_an_hour() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let text = world
-        .send_sms(&service, &service.normal, "07700900123")
-        .await;
-    let mail = world
-        .send_email(&service, &service.normal, "ada@example.com")
-        .await;
-    lose_tasks(&world, "send-sms-tasks").await;
-    lose_tasks(&world, "send-email-tasks").await;
-    let ids = [&text, &mail].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
-
-    world.advance(Duration::from_mins(45));
-    world.run_schedule().await;
-    assert_eq!(
-        world.status_of(&service, &ids[0]).await,
-        "created",
-        "it is too young"
-    );
-    world.advance(Duration::from_mins(30));
-    world.run_schedule().await;
-    for id in &ids {
-        assert_eq!(world.status_of(&service, id).await, "sending");
-    }
-    assert_eq!(
-        (world.sms.accepted().len(), world.email.accepted().len()),
-        (1, 1)
-    );
-}
-
-#[tokio::test]
-async fn a_message_without_a_task_is_found_for_twelve_hours_and_daily_for_a_week() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let lose_a_text = async || {
-        let sent = world
-            .send_sms(&service, &service.normal, "07700900123")
-            .await;
-        lose_tasks(&world, "send-sms-tasks").await;
-        sent.json["id"].as_str().unwrap().to_owned()
-    };
-    let at = |text: &str| text.parse::<domain::Timestamp>().unwrap();
-    let fire = async |minute: &str| {
-        let minute = at(minute);
-        world.advance(minute.since(world.clock.now()));
-        app::upkeep::schedule::fire(&world.app, minute)
-            .await
-            .unwrap();
-        world.run_tasks().await;
-    };
-    // The clock shows nine in the morning.
-    let early = lose_a_text().await;
-    world.advance(Duration::from_hours(1));
-    let late = lose_a_text().await;
-    // Twelve hours and a quarter after the first, and less than twelve after the second.
-    fire("2026-03-02T21:15:00Z").await;
-    assert_eq!(world.status_of(&service, &early).await, "created");
-    assert_eq!(world.status_of(&service, &late).await, "sending");
-    fire("2026-03-03T02:30:00Z").await;
-    assert_eq!(world.status_of(&service, &early).await, "sending");
-}
-
-#[tokio::test]
-async fn a_queued_message_is_not_queued_again() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    world
-        .send_sms(&service, &service.normal, "07700900123")
-        .await;
-    world.advance(Duration::from_mins(90));
-    run_auditors(&world).await;
-    assert_eq!(
-        lose_tasks(&world, "send-sms-tasks").await,
-        1,
-        "there is the one task it had"
-    );
-    world.advance(Duration::from_mins(15));
-    world.run_schedule().await;
-    assert_eq!(world.sms.accepted().len(), 1);
-}
-
-#[tokio::test]
-async fn a_message_without_a_task_is_found_while_its_service_is_busy() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let send = async |number| {
-        let accepted = world.send_sms(&service, &service.normal, number).await;
-        accepted.json["id"].as_str().unwrap().to_owned()
-    };
-    let lost = send("07700900001").await;
-    assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 1);
-    let waiting = [send("07700900002").await, send("07700900003").await];
-    world.advance(Duration::from_hours(5));
-    run_auditors(&world).await;
-    assert_eq!(
-        lose_tasks(&world, "send-sms-tasks").await,
-        3,
-        "the lost one has a task again, and each of the others the one it had"
-    );
-
-    world.advance(Duration::from_mins(15));
-    world.run_schedule().await;
-    for id in [&lost, &waiting[0], &waiting[1]] {
-        assert_eq!(world.status_of(&service, id).await, "sending");
-    }
-    assert_eq!(world.sms.accepted().len(), 3);
-}
-
-#[tokio::test]
-async fn a_message_without_a_receipt_fails_temporarily_after_three_days() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let sent = world
-        .send_sms(&service, &service.normal, "07700900123")
-        .await;
-    world.run_tasks().await;
-    let unsent = world
-        .send_email(&service, &service.normal, "ada@example.com")
-        .await;
-    lose_tasks(&world, "send-email-tasks").await;
-    let ids = [&sent, &unsent].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
-
-    let until = |time: &str| {
-        let time: domain::Timestamp = time.parse().unwrap();
-        world.advance(time.since(world.clock.now()));
-    };
-    until("2026-03-05T00:05:00Z");
-    world.run_schedule().await;
-    assert_eq!(
-        world.status_of(&service, &ids[0]).await,
-        "sending",
-        "three days are not over"
-    );
-
-    let young = world
-        .send_sms(&service, &service.normal, "07700900124")
-        .await;
-    world.run_tasks().await;
-    until("2026-03-06T00:05:00Z");
-    world.run_schedule().await;
-    assert_eq!(
-        world.status_of(&service, &ids[0]).await,
-        "temporary-failure"
-    );
-    assert_eq!(
-        world.status_of(&service, &ids[1]).await,
-        "technical-failure"
-    );
-    let young = young.json["id"].as_str().unwrap();
-    assert_eq!(world.status_of(&service, young).await, "sending");
-}
-
-#[tokio::test]
-async fn more_messages_than_one_batch_are_all_requeued_and_all_failed() {
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    world.job(service.id, service.sms, people(2300)).await;
-    world.runner().drain(&[JOBS]).await;
-    let mail = world
-        .send_email(&service, &service.normal, "ada@example.com")
-        .await;
-    assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 23);
-    assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
-    world.advance(Duration::from_mins(75));
-    world.run_schedule().await;
-    assert_eq!(world.sms.accepted().len(), 2300, "in one look");
-    assert_eq!(world.email.accepted().len(), 1);
-    let mail = mail.json["id"].as_str().unwrap();
-    let time: domain::Timestamp = "2026-03-06T00:05:00Z".parse().unwrap();
-    world.advance(time.since(world.clock.now()));
-    world.run_schedule().await;
-    assert_eq!(world.status_of(&service, mail).await, "temporary-failure");
-}
-
-/// Returns the number of findings of an audit in `/metrics`.
-fn found_by(auditor: &str) -> u64 {
-    let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
-    let measures = server::metrics::render();
-    let line = measures.lines().find_map(|line| line.strip_prefix(&name));
-    line.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test]
