@@ -15,7 +15,7 @@ endif
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dist check test story test-distributed test-crash test-simulation test-clients vectors fuzz bench bench-growth fresh
+.PHONY: help demo dist package check test story test-distributed test-crash test-simulation test-clients vectors fuzz bench bench-growth fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ dist: ## Build target/dist/pillarbox as it is shipped: optimised, stripped, its 
 	cd $(or $(CARGO_TARGET_DIR),target)/dist && \
 	objcopy --only-keep-debug pillarbox pillarbox.debug && \
 	objcopy --strip-all --add-gnu-debuglink=pillarbox.debug pillarbox
+
+package: ## Make the Debian package, an archive, manual pages, licences and checksums in target/package
+	scripts/package.sh
 
 check: ## Format, clippy and rustdoc with warnings as errors, and the rules for dependencies in deny.toml
 	$(CARGO) fmt --all --check

@@ -43,6 +43,6 @@ pub use letter::{Letter, LetterProvider};
 pub use replaceable::Replaceable;
 pub use scan::{ScanError, ScanResult, Scanner};
 pub use secret::Secret;
-pub use settings::{ProviderKind, ProviderSettings, ReceiptWay, host_without_tls};
+pub use settings::{ProviderKind, ProviderSettings, ReceiptWay, Server};
 pub use sink::Sink;
 pub use sms::{Sms, SmsProvider};

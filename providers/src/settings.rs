@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::Path, sync::Arc};
 
+use reqwest::Url;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,8 +14,8 @@ pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
     /// Returns the identifier of the provider's row, by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Returns the host that messages travel to without encryption; `None` if they are encrypted or stay in this process.
-    fn unencrypted_host(&self) -> Option<String> {
+    /// Returns the server that messages are sent to; `None` if they stay on this machine, or the settings are wrong.
+    fn server(&self) -> Option<Server> {
         None
     }
 
@@ -37,21 +38,37 @@ pub enum ReceiptWay {
     Maildir,
 }
 
-/// Returns the host of an `http://` URL; `None` for `https://`.
-pub fn host_without_tls(url: &str) -> Option<String> {
-    let scheme = "http://";
-    let start = url.get(..scheme.len())?;
-    if !start.eq_ignore_ascii_case(scheme) {
-        return None;
+/// A server that messages or files are sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address; an IPv6 address has brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether what is sent to it is encrypted on the way.
+    pub is_encrypted: bool,
+}
+
+impl Server {
+    /// Returns the server of an `http` or `https` URL; `None` if it is something else.
+    pub fn of_url(url: &str) -> Option<Self> {
+        let url = Url::parse(url).ok()?;
+        Some(Self {
+            host: url.host_str()?.to_owned(),
+            port: url.port_or_known_default()?,
+            is_encrypted: match url.scheme() {
+                "https" => true,
+                "http" => false,
+                _ => return None,
+            },
+        })
     }
-    let authority = url[scheme.len()..].split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    // The colons of an IPv6 address are within brackets.
-    let end = match host.find(']') {
-        Some(bracket) => bracket + 1,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    Some(host[..end].to_owned())
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
 }
 
 /// A kind of provider: a line of the table in [`crate::registry`].
@@ -124,16 +141,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_of_an_unencrypted_address_is_found() {
-        for (url, host) in [
-            ("http://sms.example/send", Some("sms.example")),
-            ("HTTP://ada:pw@sms.example:8080", Some("sms.example")),
-            ("http://[::1]:8080/", Some("[::1]")),
-            ("http://127.0.0.1?to=x", Some("127.0.0.1")),
-            ("https://sms.example/send", None),
-            ("", None),
+    fn the_server_of_a_url_is_found() {
+        for (url, server, is_encrypted) in [
+            ("http://sms.example/send", "sms.example:80", false),
+            ("HTTP://ada:pw@sms.example:8080", "sms.example:8080", false),
+            ("http://[::1]:8080/", "[::1]:8080", false),
+            ("http://127.0.0.1?to=x", "127.0.0.1:80", false),
+            ("https://sms.example/send", "sms.example:443", true),
         ] {
-            assert_eq!(host_without_tls(url).as_deref(), host, "{url}");
+            let found = Server::of_url(url).unwrap();
+            assert_eq!(
+                (found.to_string().as_str(), found.is_encrypted),
+                (server, is_encrypted)
+            );
         }
+        assert_eq!(Server::of_url(""), None);
+        assert_eq!(Server::of_url("ftp://sms.example/"), None);
     }
 }

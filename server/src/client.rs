@@ -101,6 +101,19 @@ impl Client {
         &self.url
     }
 
+    /// Asks the platform whether it works. Fails if it does not answer, or its database is away.
+    pub async fn check_health(&self) -> anyhow::Result<()> {
+        let answer = self.http.get(format!("{}/_status", self.url)).send().await;
+        let answer = answer.context("it does not answer: it may have crashed, see its log")?;
+        if answer.status() != StatusCode::OK {
+            bail!(
+                "it answers with {}, so its database may be away: see its log",
+                answer.status()
+            );
+        }
+        Ok(())
+    }
+
     /// Sends a GET and returns the `data` of the response.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
         data(

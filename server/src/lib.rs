@@ -36,6 +36,7 @@ pub mod backup;
 pub mod client;
 pub mod commands;
 pub mod data_dir;
+mod doctor;
 mod http_server;
 pub mod liveness;
 mod log_limit;

@@ -152,6 +152,22 @@ fn describe() {
         "Groups of notifications in the intake log, by queue and whether they wait or were set aside."
     );
     describe_counter!(
+        "pillarbox_receipts_total",
+        "Delivery receipts, by provider and what they did."
+    );
+    describe_counter!(
+        "pillarbox_suppressions_total",
+        "Recipients put on a suppression list, by channel and reason."
+    );
+    describe_counter!(
+        "pillarbox_peer_limit_refusals_total",
+        "Requests answered with 429 because their address sent too many."
+    );
+    describe_counter!(
+        "pillarbox_log_lines_left_out_total",
+        "Lines of a library that were not logged because it logged too many."
+    );
+    describe_counter!(
         "pillarbox_connections_refused_total",
         "Connections answered with 503 because too many were open."
     );

@@ -124,8 +124,8 @@ fn secure_stored_data(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-/// Changes nothing.
-fn check_stored_data(settings: &Settings) -> anyhow::Result<()> {
+/// Fails if the database or the directory of files cannot be ours, or a restore was interrupted. Changes nothing.
+pub(crate) fn check_stored_data(settings: &Settings) -> anyhow::Result<()> {
     if let Some(database) = database_file(settings) {
         permissions::check_database_file(&database)?;
         let partial = partial_database(&database);
@@ -144,7 +144,7 @@ fn check_stored_data(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Returns the path of the embedded database.
-fn database_file(settings: &Settings) -> Option<PathBuf> {
+pub(crate) fn database_file(settings: &Settings) -> Option<PathBuf> {
     let address = settings.database_address();
     let path = address.strip_prefix("sqlite:")?.trim_start_matches("//");
     Some(PathBuf::from(path))

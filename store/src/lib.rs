@@ -15,6 +15,7 @@ pub mod connections;
 pub mod contact_lists;
 pub mod counters;
 pub mod daily_sorted_letters;
+pub mod database_state;
 mod db;
 mod defaults;
 pub mod delivery_times;

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use self::{credentials::CredentialCache, sources::Source};
 use crate::{
-    Secret, SendError, SettingsError,
+    Secret, SendError, Server, SettingsError,
     http::{self, Reply},
 };
 
@@ -58,6 +58,14 @@ pub(crate) struct Access<'a> {
     pub(crate) timeout: Duration,
 }
 
+impl Access<'_> {
+    /// Returns the server of the API; `None` if the settings are wrong.
+    pub(crate) fn server(&self) -> Option<Server> {
+        let region = region(self, &environment_variable).ok()?;
+        Server::of_url(endpoint(self, &region).ok()?.as_str())
+    }
+}
+
 /// A client for one API in one region.
 pub(crate) struct Api {
     client: Client,
@@ -70,8 +78,7 @@ pub(crate) struct Api {
 impl Api {
     /// Checks the settings and builds the client. Credentials are fetched when the first message is sent.
     pub(crate) fn new(access: &Access<'_>) -> Result<Self, SettingsError> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self::in_environment(access, &variable)
+        Self::in_environment(access, &environment_variable)
     }
 
     fn in_environment(
@@ -150,6 +157,10 @@ impl Api {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect())
     }
+}
+
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn region(

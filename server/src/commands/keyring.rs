@@ -8,7 +8,7 @@ use store::Keyring;
 
 use super::CommandContext;
 use crate::{
-    secrets::{append_key, keyring_path},
+    secrets::{append_key, existing_keyring, keyring_path},
     settings::Settings,
     system::SystemRandom,
     terminal::{count, print_json, print_line},
@@ -17,6 +17,8 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyringCommand {
+    /// Print a line with a new key, for the setting `keyring`
+    Generate,
     /// Add a new key and re-encrypt all data with it
     Rotate,
     /// Re-encrypt with the newest key all data that is sealed with an older one
@@ -26,6 +28,10 @@ pub(super) enum KeyringCommand {
 impl KeyringCommand {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         let (settings, _) = context.settings(None)?;
+        if matches!(self, Self::Generate) {
+            print_line(new_key_line(&settings)?.trim_end());
+            return Ok(());
+        }
         let platform = wiring::open(settings).await?;
         let lock = app::privacy::reencryption::begin(&platform.app).await?;
         let done = self.change(&platform, &lock).await;
@@ -54,6 +60,17 @@ impl KeyringCommand {
         }
         Ok(app::privacy::reencryption::reencrypt_all(&platform.app, lock).await?)
     }
+}
+
+/// Returns a line with a key that follows those of the settings, or a first one where there are none.
+fn new_key_line(settings: &Settings) -> anyhow::Result<String> {
+    let has_keys = settings.keyring.is_some() || keyring_path(settings).exists();
+    let next = if has_keys {
+        existing_keyring(settings)?.primary_key_id() + 1
+    } else {
+        1
+    };
+    Ok(Keyring::new_key_line(next, &SystemRandom))
 }
 
 /// Appends a key to the key file and makes it the one to seal with.

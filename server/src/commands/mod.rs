@@ -2,8 +2,10 @@
 
 mod backup;
 mod callback;
+mod command_line;
 mod demo;
 mod dev;
+mod doctor;
 mod erase;
 mod guest;
 mod intake;
@@ -123,6 +125,8 @@ enum Command {
     Job(job::Job),
     /// Run selected roles, for deployments with several processes
     Serve(serve::Serve),
+    /// Check settings, keys, database, files and providers, and say what to do
+    Doctor(doctor::Doctor),
     /// Migrate the database to the current version
     Migrate(migrate::Migrate),
     /// Write a backup of an embedded installation to a new directory, while it runs
@@ -192,6 +196,11 @@ enum Command {
     /// Read a file in a confined child process
     #[command(hide = true)]
     ReadFile(read_file::ReadFile),
+    /// Print the completions of commands for a shell
+    Completions(command_line::Completions),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(command_line::Man),
     /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
     OpenApi,
@@ -279,6 +288,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => Box::pin(demo.run(&context)).await?,
         Command::Job(job) => return job.run(&context).await,
         Command::Serve(serve) => serve.run(&context).await?,
+        Command::Doctor(doctor) => return doctor.run(&context).await,
         Command::Migrate(migrate) => migrate.run(&context).await?,
         Command::Backup(backup) => backup.run(&context).await?,
         Command::Restore(restore) => restore.run(&context).await?,
@@ -306,6 +316,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print_line(format!("{:#}", settings::schema().as_value()));
         }
         Command::Settings(_) => print_line(settings::reference().trim_end()),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run()?,
         Command::ReadFile(_) => unreachable!("it runs without a runtime"),
         Command::OpenApi => print_line(format!("{:#}", api::openapi_document())),
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use ::providers::{
-    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, ReceiptWay, Replaceable,
+    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, ReceiptWay, Replaceable, Server,
     SmsProvider,
     registry::{KINDS, SINK},
 };
@@ -266,17 +266,17 @@ impl Providers {
         !(self.email.is_empty() && self.sms.is_empty() && self.letter.is_empty())
     }
 
-    /// Returns the providers that messages travel to without encryption, by name, with their hosts.
-    pub(super) fn list_unencrypted(&self) -> Vec<(String, String)> {
-        fn hosts<P: ?Sized>(
+    /// Returns the servers that messages are sent to, with the names of their providers.
+    pub(crate) fn list_servers(&self) -> Vec<(String, Server)> {
+        fn servers<P: ?Sized>(
             providers: &[ConfiguredProvider<P>],
-        ) -> impl Iterator<Item = (String, String)> {
+        ) -> impl Iterator<Item = (String, Server)> {
             let settings = providers.iter().map(|one| &one.settings);
-            settings.filter_map(|one| Some((one.name().to_owned(), one.unencrypted_host()?)))
+            settings.filter_map(|one| Some((one.name().to_owned(), one.server()?)))
         }
-        hosts(&self.email)
-            .chain(hosts(&self.sms))
-            .chain(hosts(&self.letter))
+        servers(&self.email)
+            .chain(servers(&self.sms))
+            .chain(servers(&self.letter))
             .collect()
     }
 

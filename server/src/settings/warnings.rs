@@ -1,5 +1,7 @@
 //! Warnings at the start about combinations of settings that work but cause trouble later.
 
+use ::providers::Server;
+
 use super::Settings;
 
 /// Returns a sentence for each combination of settings that an operator should reconsider.
@@ -104,16 +106,20 @@ fn exposed_file(settings: &Settings) -> Option<String> {
 
 /// Warns about each way on which messages and files leave this machine in clear.
 fn without_encryption(settings: &Settings) -> Vec<String> {
-    let mut hosts: Vec<(String, String)> = settings
-        .providers
-        .list_unencrypted()
-        .into_iter()
-        .map(|(name, host)| (format!("messages to the provider {name}"), host))
+    let providers = settings.providers.list_servers().into_iter();
+    let mut servers: Vec<(String, Server)> = providers
+        .map(|(name, server)| (format!("messages to the provider {name}"), server))
         .collect();
     let service = settings.file_downloads.service.as_deref();
-    if let Some(host) = service.and_then(::providers::host_without_tls) {
-        hosts.push(("files for the file service".to_owned(), host));
+    if let Some(server) = service.and_then(Server::of_url) {
+        servers.push(("files for the file service".to_owned(), server));
     }
+    let unencrypted = servers
+        .into_iter()
+        .filter(|(_, server)| !server.is_encrypted);
+    let mut hosts: Vec<(String, String)> = unencrypted
+        .map(|(what, server)| (what, server.host))
+        .collect();
     let scanner = settings.virus_scanner.as_deref();
     if let Some((host, _)) = scanner
         .and_then(|address| address.strip_prefix("tcp:"))

@@ -4,6 +4,7 @@
 
 mod crash_loops;
 mod dev;
+mod doctor;
 mod foreign_directories;
 mod foreign_files;
 mod hostile_pdfs;

@@ -23,6 +23,7 @@ mod crate_dependencies;
 mod database_connections;
 mod dead_workers;
 mod delivery;
+mod deployment;
 mod encryption_at_rest;
 mod erasure;
 mod files;

@@ -2,8 +2,6 @@
 
 mod settings;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -16,7 +14,7 @@ use super::{
 };
 use crate::{
     RejectReason, SendError, SendReceipt, SettingsError,
-    aws::{self, Access, Api, Service},
+    aws::{self, Api, Service},
     http::Reply,
 };
 
@@ -40,14 +38,7 @@ impl Ses {
     /// Checks the settings and builds the client.
     pub fn new(settings: SesSettings) -> Result<Self, SettingsError> {
         settings.check()?;
-        let api = Api::new(&Access {
-            provider: &settings.name,
-            service: SERVICE,
-            region: settings.region.as_deref(),
-            endpoint: settings.endpoint.as_deref(),
-            keys: settings.credentials.as_ref(),
-            timeout: Duration::from_secs(settings.timeout_seconds),
-        })?;
+        let api = Api::new(&settings.access())?;
         Ok(Self { settings, api })
     }
 

@@ -1,15 +1,15 @@
 //! The settings of an Amazon SES account.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Ses;
+use super::{SERVICE, Ses};
 use crate::{
     EmailProvider, SettingsError,
-    aws::AwsKeys,
-    settings::{ProviderSettings, ReceiptWay, host_without_tls, require_positive},
+    aws::{Access, AwsKeys},
+    settings::{ProviderSettings, ReceiptWay, Server, require_positive},
 };
 
 /// The settings of an Amazon SES account in one region.
@@ -74,6 +74,18 @@ impl SesSettings {
         }
     }
 
+    /// Returns what the client of the API needs to know.
+    pub(super) fn access(&self) -> Access<'_> {
+        Access {
+            provider: &self.name,
+            service: SERVICE,
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            keys: self.credentials.as_ref(),
+            timeout: Duration::from_secs(self.timeout_seconds),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
         require_positive(&self.name, "concurrency", self.concurrency)
@@ -85,8 +97,8 @@ impl ProviderSettings<dyn EmailProvider> for SesSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(self.endpoint.as_deref()?)
+    fn server(&self) -> Option<Server> {
+        self.access().server()
     }
 
     fn receipt_way(&self) -> Option<ReceiptWay> {

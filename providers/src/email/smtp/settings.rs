@@ -15,7 +15,7 @@ use super::{OAuth2Settings, SmtpRelay, session::Timeouts, tls::TlsMode};
 use crate::{
     EmailProvider, Secret, SettingsError,
     email::{address::to_ascii_address, dsn},
-    settings::{ProviderSettings, ReceiptWay, require_positive},
+    settings::{ProviderSettings, ReceiptWay, Server, require_positive},
 };
 
 /// The settings of an SMTP relay.
@@ -250,8 +250,12 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        (self.tls == SmtpTls::None).then(|| self.host.clone())
+    fn server(&self) -> Option<Server> {
+        Some(Server {
+            host: self.host.clone(),
+            port: self.port(),
+            is_encrypted: self.tls != SmtpTls::None,
+        })
     }
 
     fn receipt_way(&self) -> Option<ReceiptWay> {

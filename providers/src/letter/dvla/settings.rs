@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Dvla;
 use crate::{
-    LetterProvider, Secret, SettingsError, host_without_tls, http,
+    LetterProvider, Secret, Server, SettingsError, http,
     settings::{ProviderSettings, require_positive},
 };
 
@@ -104,8 +104,8 @@ impl ProviderSettings<dyn LetterProvider> for DvlaSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(&self.base_url)
+    fn server(&self) -> Option<Server> {
+        Server::of_url(&self.base_url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn LetterProvider>, SettingsError> {

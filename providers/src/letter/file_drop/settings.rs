@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     LetterProvider, Secret, SettingsError,
-    settings::{ProviderSettings, check_settings_file, require_positive},
+    settings::{ProviderSettings, Server, check_settings_file, require_positive},
 };
 
 /// The settings of a file drop: a directory, or a directory of an SFTP server.
@@ -134,6 +134,15 @@ impl FileDropSettings {
 impl ProviderSettings<dyn LetterProvider> for FileDropSettings {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn server(&self) -> Option<Server> {
+        let (address, _) = Address::parse(self.sftp.as_deref()?).ok()?;
+        Some(Server {
+            host: address.host,
+            port: address.port,
+            is_encrypted: true,
+        })
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn LetterProvider>, SettingsError> {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, Server, require_positive},
 };
 
 /// The description of a provider's HTTP API.
@@ -260,8 +260,8 @@ impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(&self.url)
+    fn server(&self) -> Option<Server> {
+        Server::of_url(&self.url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {

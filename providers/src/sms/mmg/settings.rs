@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Mmg;
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, Server, require_positive},
 };
 
 /// The settings of an MMG account.
@@ -123,8 +123,8 @@ impl ProviderSettings<dyn SmsProvider> for MmgSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(&self.url)
+    fn server(&self) -> Option<Server> {
+        Server::of_url(&self.url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {

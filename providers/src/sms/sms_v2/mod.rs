@@ -2,8 +2,6 @@
 
 mod settings;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -11,7 +9,7 @@ pub use self::settings::{MessageType, SmsV2Settings};
 use super::{Sms, SmsProvider};
 use crate::{
     RejectReason, SendError, SendReceipt, SettingsError,
-    aws::{self, Access, Api, Service},
+    aws::{self, Api, Service},
     http::Reply,
 };
 
@@ -38,14 +36,7 @@ impl SmsV2 {
     /// Checks the settings and builds the client.
     pub fn new(settings: SmsV2Settings) -> Result<Self, SettingsError> {
         settings.check()?;
-        let api = Api::new(&Access {
-            provider: &settings.name,
-            service: SERVICE,
-            region: settings.region.as_deref(),
-            endpoint: settings.endpoint.as_deref(),
-            keys: settings.credentials.as_ref(),
-            timeout: Duration::from_secs(settings.timeout_seconds),
-        })?;
+        let api = Api::new(&settings.access())?;
         Ok(Self { settings, api })
     }
 

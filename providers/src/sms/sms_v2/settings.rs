@@ -1,15 +1,15 @@
 //! The settings of an account at AWS End User Messaging SMS.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::SmsV2;
+use super::{SERVICE, SmsV2};
 use crate::{
     SettingsError, SmsProvider,
-    aws::AwsKeys,
-    settings::{ProviderSettings, ReceiptWay, host_without_tls, require_positive},
+    aws::{Access, AwsKeys},
+    settings::{ProviderSettings, ReceiptWay, Server, require_positive},
 };
 
 /// The settings of an account at AWS End User Messaging SMS in one region.
@@ -120,6 +120,18 @@ impl SmsV2Settings {
         }
     }
 
+    /// Returns what the client of the API needs to know.
+    pub(super) fn access(&self) -> Access<'_> {
+        Access {
+            provider: &self.name,
+            service: SERVICE,
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            keys: self.credentials.as_ref(),
+            timeout: Duration::from_secs(self.timeout_seconds),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         let invalid = |setting, reason| SettingsError::invalid(&self.name, setting, reason);
         if self
@@ -153,8 +165,8 @@ impl ProviderSettings<dyn SmsProvider> for SmsV2Settings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(self.endpoint.as_deref()?)
+    fn server(&self) -> Option<Server> {
+        self.access().server()
     }
 
     fn receipt_way(&self) -> Option<ReceiptWay> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{super::template::Template, Twilio};
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, Server, require_positive},
 };
 
 /// The settings of a Twilio account.
@@ -178,8 +178,8 @@ impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
         &self.name
     }
 
-    fn unencrypted_host(&self) -> Option<String> {
-        host_without_tls(&self.base_url)
+    fn server(&self) -> Option<Server> {
+        Server::of_url(&self.base_url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {

@@ -5,8 +5,8 @@
 pub(in super::super) struct Address {
     pub(super) user: String,
     /// A name or an IP address, without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(in super::super) host: String,
+    pub(in super::super) port: u16,
 }
 
 const SHAPE: &str = "write it as sftp://<user>@<host>:<port>/<path>";
