@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the stories, the conformance suite of the queue and the crash tests on PostgreSQL, with real mail servers, and moto
-# in place of Amazon's APIs, and an OpenSSH server: make test-distributed. The servers are started for the run and removed at the end, unless
+# Runs the stories, the conformance suites of the queue and the intake log, and the crash tests on PostgreSQL and a RabbitMQ cluster, with
+# real mail servers, and moto in place of Amazon's APIs, and an OpenSSH server: make test-distributed. The servers are started for the run and removed at the end, unless
 # PILLARBOX_TEST_DATABASE names a PostgreSQL. Arguments select stories by a part of their name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +10,9 @@ cd "$(dirname "$0")/.."
 . scripts/postfix.sh
 . scripts/clamav.sh
 . scripts/sftp.sh
+. scripts/rabbitmq.sh
 
-trap 'set +e; stop_sftp; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+trap 'set +e; stop_rabbitmq; stop_sftp; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -46,11 +47,22 @@ else
     echo "NOT RUN: the tests of SFTP, because OpenSSH's server cannot be had" >&2
     without+=(sftp)
 fi
+# RABBITMQ_ROOT=new takes the newest RabbitMQ of Debian's development release instead of this release's.
+if [ "${RABBITMQ_ROOT:-}" = new ] && ! fetch_newer_rabbitmq target/rabbitmq; then
+    echo "NOT RUN: the tests of a newer RabbitMQ, which cannot be had" >&2
+    unset RABBITMQ_ROOT
+fi
+if start_rabbitmq 3; then
+    export PILLARBOX_TEST_RABBITMQ="$rabbitmq"
+else
+    echo "NOT RUN: the tests of RabbitMQ, which cannot be had" >&2
+    without+=(rabbitmq)
+fi
 
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.
 # Build the whole workspace, as `make test` does: a single package would have other features and be compiled again.
 if command -v cargo-nextest >/dev/null; then
-    selection='(package(pillarbox-stories) | (package(pillarbox-providers) & test(sftp)))'
+    selection='(package(pillarbox-stories) | (package(pillarbox-providers) & test(sftp)) | (package(pillarbox-intake) & test(rabbitmq)))'
     for stories in "${without[@]}"; do selection+=" - test(/$stories/)"; done
     cargo nextest run --workspace --run-ignored all -E "$selection" "$@"
 else

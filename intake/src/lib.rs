@@ -8,6 +8,7 @@
 //! - A group is delivered until it is acknowledged, so it may arrive twice; the order is not guaranteed.
 //! - A group that cannot be saved is set aside, with the reason, and holds up no other.
 
+mod amqp;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod spool;
@@ -38,7 +39,8 @@ pub trait IntakeLog: fmt::Debug + Send + Sync {
     /// one holds.
     async fn reader(&self, queue: Channel) -> Result<Box<dyn LogReader>, LogError>;
 
-    /// Returns how many groups wait, with those that readers hold.
+    /// Returns how many groups wait. Those that readers hold are counted by a log that knows of them; a broker counts
+    /// them again when their reader is gone.
     async fn depth(&self, queue: Channel) -> Result<u64, LogError>;
 
     /// Returns how many groups were set aside.
@@ -138,15 +140,18 @@ pub const fn queue_name(channel: Channel) -> &'static str {
 /// The channels that have a queue, which are all.
 pub const QUEUES: [Channel; 3] = [Channel::Sms, Channel::Email, Channel::Letter];
 
-/// Opens a log by its address: `spool:<directory>`. Fails if the log cannot keep what it promises. Must be called inside
-/// a runtime.
+/// Opens a log by its address: `spool:<directory>`, or `amqp://…` and `amqps://…` for RabbitMQ. Fails if the log cannot keep
+/// what it promises. Must be called inside a runtime.
 pub async fn open(address: &str) -> Result<SharedLog, LogError> {
     if let Some(directory) = address.strip_prefix("spool:") {
         return Ok(Arc::new(spool::Spool::open(Path::new(directory)).await?));
     }
+    if address.starts_with("amqp://") || address.starts_with("amqps://") {
+        return Ok(Arc::new(amqp::Amqp::open(address).await?));
+    }
     // The address may contain a password, so only its kind is named.
     let kind = address.split(':').next().unwrap_or_default();
     Err(LogError::new(format!(
-        "there is no intake log of the kind `{kind}:`; give `spool:<directory>`"
+        "there is no intake log of the kind `{kind}:`; give `spool:<directory>` or `amqp://…`"
     )))
 }

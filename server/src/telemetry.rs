@@ -9,7 +9,11 @@ use std::{
 use anyhow::Context as _;
 use tracing::error;
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 use crate::{
@@ -20,12 +24,14 @@ use crate::{
 /// Installs the log subscriber and a panic hook. Does nothing if the process already has a subscriber.
 pub fn start(log: &Log) -> anyhow::Result<()> {
     // Not `EnvFilter`: filtering by span fields would bring a regular expression engine into every build.
-    let filter: Targets = directives(&log.level).parse().with_context(|| {
+    let filter = directives(&log.level).parse::<Targets>().with_context(|| {
         format!(
             "the setting log.level is `{}`: use error, warn, info, debug, trace, or a filter such as warn,pillarbox_app=debug",
             log.level
         )
-    })?;
+    })?
+    // The client of the intake log's broker logs frames and messages, with the password among them.
+    .with_target("lapin", LevelFilter::OFF);
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());

@@ -15,8 +15,9 @@ pub struct Intake {
     /// answer in time, `always` for all. Use `fallback` so that callers do not notice an outage of the database, `always`
     /// if they should not notice its load either.
     pub mode: Mode,
-    /// Address of the log: `spool:<directory>`, on a local disk. Needed for any mode but `database`. What is in it is saved
-    /// whatever the mode, so leave it set until it is empty.
+    /// Address of the log: `spool:<directory>`, on a local disk, or a RabbitMQ cluster for several machines, as in
+    /// `amqps://<user>:<password>@<host>,<host>,<host>/<virtual host>`. Needed for any mode but `database`. What is in it is
+    /// saved whatever the mode, so leave it set until it is empty.
     #[schemars(with = "Option<String>")]
     pub log: Option<Secret>,
     /// Ids, separated by commas, of services and templates whose messages always go to the log, whatever the mode.

@@ -1,0 +1,3 @@
+//! Tests of adapters against real servers, which `make test-distributed` starts.
+
+mod rabbitmq;
