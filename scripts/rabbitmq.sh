@@ -1,7 +1,8 @@
 # Starts RabbitMQ nodes for a test, on free ports; source this file.
 #
 #   . scripts/rabbitmq.sh
-#   start_rabbitmq 3           # sets rabbitmq, a JSON object: address (of all nodes), nodes (their addresses), control
+#   start_rabbitmq 3           # sets rabbitmq, a JSON object: address (of all nodes), nodes (their addresses), control;
+#                              # and rabbitmq_first, the address of the first
 #   trap stop_rabbitmq EXIT
 #
 # The nodes form a cluster. `control` is a program that takes `kill N` (SIGKILL), `start N` and `ctl N …`, the command
@@ -180,6 +181,7 @@ EOF
     for node in $(seq 1 $((count - 1))); do
         "$rabbitmq_home/control" wait "$node" || return 1
     done
+    rabbitmq_first="amqp://pillarbox:secret@${ports[0]}/%2f"
     rabbitmq="{\"address\": \"amqp://pillarbox:secret@$(IFS=,; echo "${ports[*]}")/%2f\", \"nodes\": [$(IFS=,; echo "${addresses[*]}")], \"control\": \"$rabbitmq_home/control\"}"
 }
 

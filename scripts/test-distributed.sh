@@ -65,10 +65,17 @@ if command -v cargo-nextest >/dev/null; then
     selection='(package(pillarbox-stories) | (package(pillarbox-providers) & test(sftp)) | (package(pillarbox-intake) & test(rabbitmq)))'
     for stories in "${without[@]}"; do selection+=" - test(/$stories/)"; done
     cargo nextest run --workspace --run-ignored all -E "$selection" "$@"
+    # The stories of the intake log once more, over the broker.
+    if [ -n "${PILLARBOX_TEST_RABBITMQ:-}" ]; then
+        PILLARBOX_TEST_INTAKE=$rabbitmq_first cargo nextest run --workspace -E 'package(pillarbox-stories) & test(intake::) - binary(crash)'
+    fi
 else
     # Selecting tests would not build the binary that the crash tests start.
     cargo build --workspace --bins
     skip=()
     for stories in "${without[@]}"; do skip+=(--skip "$stories"); done
     cargo test --workspace --no-fail-fast --test stories --test crash --test outside -- --include-ignored "${skip[@]}" "$@"
+    if [ -n "${PILLARBOX_TEST_RABBITMQ:-}" ]; then
+        PILLARBOX_TEST_INTAKE=$rabbitmq_first cargo test --workspace --test stories -- intake::
+    fi
 fi

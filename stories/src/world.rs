@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{Keyring, Store};
 
 use crate::{
+    black_hole::BlackHole,
     client::{INTERNAL_CLIENT, INTERNAL_SECRET, TestClient, TestResponse},
     database::{Database, runtime},
     deterministic::{ManualClock, SeededRandom},
@@ -49,6 +50,7 @@ pub struct World {
     files: Files,
     providers: Providers,
     intake: Option<SharedLog>,
+    log_network: Option<BlackHole>,
     checks_queue: bool,
     expects_dead_letters: bool,
 }
@@ -149,7 +151,7 @@ impl World {
             ..Providers::default()
         };
         change(&mut settings, &mut providers);
-        let intake = open_log(&settings, &database).await;
+        let (intake, log_network) = open_log(&settings, &database).await.unzip();
         let app = App::new(
             settings,
             Dependencies {
@@ -182,6 +184,7 @@ impl World {
             files,
             providers,
             intake,
+            log_network: log_network.flatten(),
             checks_queue: true,
             expects_dead_letters: false,
         }
@@ -345,6 +348,11 @@ impl World {
             .expect("the log and the database answer")
     }
 
+    /// Returns the network to the intake log, if the log is a broker's.
+    pub fn log_network(&self) -> Option<&BlackHole> {
+        self.log_network.as_ref()
+    }
+
     /// Returns the intake log, which a world has whose settings use one.
     pub fn intake(&self) -> &SharedLog {
         self.intake.as_ref().expect("the settings use a log")
@@ -461,13 +469,25 @@ impl Drop for World {
     }
 }
 
-async fn open_log(settings: &app::Settings, database: &Database) -> Option<SharedLog> {
+/// Opens the intake log of a world: a spool, or the broker of `PILLARBOX_TEST_INTAKE` behind a network that can vanish.
+async fn open_log(
+    settings: &app::Settings,
+    database: &Database,
+) -> Option<(SharedLog, Option<BlackHole>)> {
     if !settings.intake.uses_log() {
         return None;
     }
-    let directory = database.directory().join("intake");
-    let log = intake::open(&format!("spool:{}", directory.display())).await;
-    Some(log.expect("the spool opens"))
+    let directory = database.directory();
+    let Ok(broker) = std::env::var("PILLARBOX_TEST_INTAKE") else {
+        let log = intake::open(&format!("spool:{}", directory.join("intake").display())).await;
+        return Some((log.expect("the spool opens"), None));
+    };
+    let network = BlackHole::before(&broker).await;
+    // The name of a temporary directory is not used twice.
+    let name = directory.file_name().expect("a name").to_string_lossy();
+    let address = format!("{}?prefix={name}-", network.address_for(&broker));
+    let log = intake::open(&address).await.expect("the broker is fit");
+    Some((log, Some(network)))
 }
 
 async fn open_store(database: &Database, entropy: &Arc<SeededRandom>) -> Store {

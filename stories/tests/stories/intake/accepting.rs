@@ -5,11 +5,11 @@ use std::{pin::pin, time::Duration};
 use app::{IntakeMode, manage::services::NewService};
 use domain::{Allowance, Clock as _, KeyType};
 use futures::{future::join, poll};
-use pillarbox_stories::{TestClient, TestResponse, TestService, World};
+use pillarbox_stories::{BlackHole, TestClient, TestResponse, TestService, World};
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
-use super::{accepted, assert_sent_once, depth, id_of, send, world, world_with};
+use super::{accepted, assert_depth, assert_sent_once, id_of, send, world, world_with};
 
 /// For a minute of the platform's clock the database refuses everything, or answers nothing.
 async fn callers_do_not_notice_an_outage(begin: impl FnOnce(&store::Outage), patience: Duration) {
@@ -24,7 +24,7 @@ async fn callers_do_not_notice_an_outage(begin: impl FnOnce(&store::Outage), pat
         .send_email(&service, &service.normal, "ada@example.com")
         .await;
     assert_eq!(email.status, 201);
-    assert_eq!(depth(&world).await, 0, "the database has them");
+    assert_depth(&world, 0).await;
 
     begin(world.outage());
     let mut emails = 1;
@@ -37,7 +37,7 @@ async fn callers_do_not_notice_an_outage(begin: impl FnOnce(&store::Outage), pat
         assert_eq!(email.status, 201, "{}", email.json);
         emails += 1;
     }
-    assert_eq!(depth(&world).await, 60);
+    assert_depth(&world, 60).await;
 
     world.outage().end();
     world.advance(Duration::from_secs(2));
@@ -48,9 +48,9 @@ async fn callers_do_not_notice_an_outage(begin: impl FnOnce(&store::Outage), pat
     for id in &ids {
         assert_eq!(world.status_of(&service, id).await, "sending");
     }
-    assert_eq!(depth(&world).await, 0, "the backlog is gone");
+    assert_depth(&world, 0).await;
     ids.push(accepted(&world, &service).await);
-    assert_eq!(depth(&world).await, 0, "and the direct way is used again");
+    assert_depth(&world, 0).await;
     world.run_tasks().await;
     assert_sent_once(&world, &ids);
 }
@@ -93,12 +93,12 @@ async fn a_message_that_no_one_can_keep_is_refused() {
     let service = world.service("Riverside Council").await;
     let first = accepted(&world, &service).await;
     world.outage().refuse();
-    let blocker = block_spool(&world).await;
+    let blocker = Blocker::of(&world).await;
     let refused = send(&world, &service).await;
     assert_eq!(refused.status, 503);
     assert_eq!(refused.headers["retry-after"], "5");
 
-    blocker.close().await.unwrap();
+    blocker.end().await;
     world.advance(Duration::from_secs(2));
     let second = accepted(&world, &service).await;
     world.outage().end();
@@ -111,22 +111,40 @@ async fn a_message_that_no_one_can_keep_is_refused() {
 async fn a_log_that_does_not_answer_is_done_without() {
     let world = world(IntakeMode::Always).await;
     let service = world.service("Riverside Council").await;
-    let blocker = block_spool(&world).await;
+    let blocker = Blocker::of(&world).await;
     let id = accepted(&world, &service).await;
-    blocker.close().await.unwrap();
-    assert_eq!(depth(&world).await, 0);
+    blocker.end().await;
+    assert_depth(&world, 0).await;
     world.run_tasks().await;
     assert_sent_once(&world, &[id]);
 }
 
-/// Keeps the spool from being written.
-async fn block_spool(world: &World) -> SqliteConnection {
-    let directory = world.keyring();
-    let spool = directory.parent().unwrap().join("intake/intake.db");
-    let address = format!("sqlite:{}", spool.display());
-    let mut connection = SqliteConnection::connect(&address).await.unwrap();
-    connection.execute("BEGIN IMMEDIATE").await.unwrap();
-    connection
+/// Keeps the log from being written.
+enum Blocker<'a> {
+    Spool(SqliteConnection),
+    Network(&'a BlackHole),
+}
+
+impl<'a> Blocker<'a> {
+    async fn of(world: &'a World) -> Self {
+        if let Some(network) = world.log_network() {
+            network.vanish();
+            return Self::Network(network);
+        }
+        let directory = world.keyring();
+        let spool = directory.parent().unwrap().join("intake/intake.db");
+        let address = format!("sqlite:{}", spool.display());
+        let mut connection = SqliteConnection::connect(&address).await.unwrap();
+        connection.execute("BEGIN IMMEDIATE").await.unwrap();
+        Self::Spool(connection)
+    }
+
+    async fn end(self) {
+        match self {
+            Self::Spool(connection) => connection.close().await.unwrap(),
+            Self::Network(network) => network.return_for_new_connections(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -167,7 +185,7 @@ async fn chosen_services_and_templates_always_use_the_log() {
         let answer = send_by(&world, &client, service, None).await;
         texts.push(id_of(&answer));
     }
-    assert_eq!(depth(&world).await, 1);
+    assert_depth(&world, 1).await;
     world.save_accepted().await;
     world.run_tasks().await;
     assert_sent_once(&world, &texts);

@@ -53,6 +53,14 @@ fn assert_sent_once(world: &World, ids: &[String]) {
     assert_eq!(sent, ids, "nothing is lost");
 }
 
-async fn depth(world: &World) -> u64 {
-    world.intake().depth(Channel::Sms).await.unwrap()
+/// Asserts that so many groups wait. A broker needs a moment to take back what a reader held.
+async fn assert_depth(world: &World, expected: u64) {
+    let found = async {
+        while world.intake().depth(Channel::Sms).await.unwrap() != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(5), found).await;
+    let depth = world.intake().depth(Channel::Sms).await.unwrap();
+    assert!(found.is_ok(), "{depth} groups wait rather than {expected}");
 }

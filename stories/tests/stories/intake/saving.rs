@@ -9,7 +9,7 @@ use futures::future::join_all;
 use pillarbox_stories::World;
 use serde_json::json;
 
-use super::{accepted, assert_sent_once, depth, id_of, world};
+use super::{accepted, assert_depth, assert_sent_once, id_of, world};
 use crate::storage_outages::run;
 
 #[tokio::test]
@@ -20,18 +20,23 @@ async fn what_was_accepted_before_a_restart_is_saved_after_it() {
     for _ in 0..5 {
         ids.push(accepted(&world, &service).await);
     }
-    assert_eq!(depth(&world).await, 5);
+    assert_depth(&world, 5).await;
     world = world.restarted().await;
     assert_eq!(world.save_accepted().await, 5);
     world.run_tasks().await;
     assert_sent_once(&world, &ids);
-    assert_eq!(depth(&world).await, 0);
+    assert_depth(&world, 0).await;
 }
 
 /// Returns the groups of the log, and leaves them there.
 async fn groups(world: &World) -> Vec<Bytes> {
     let mut reader = world.intake().reader(Channel::Sms).await.unwrap();
-    let read = reader.receive(100, Duration::ZERO).await.unwrap();
+    let read = reader
+        .receive(100, Duration::from_millis(200))
+        .await
+        .unwrap();
+    drop(reader);
+    assert_depth(world, read.len() as u64).await;
     read.into_iter().map(|delivery| delivery.group).collect()
 }
 
@@ -84,7 +89,7 @@ async fn two_savers_with_the_same_groups_store_them_once() {
     assert!(saved.iter().all(Result::is_ok), "{saved:?}");
     world.run_tasks().await;
     assert_sent_once(&world, &ids);
-    assert_eq!(depth(&world).await, 0);
+    assert_depth(&world, 0).await;
 }
 
 #[tokio::test]
@@ -94,7 +99,7 @@ async fn savers_wait_for_the_database() {
     let id = accepted(&world, &service).await;
     world.outage().refuse();
     assert!(savers::save_what_waits(&world.app).await.is_err());
-    assert_eq!(depth(&world).await, 1);
+    assert_depth(&world, 1).await;
     world.outage().end();
     world.save_accepted().await;
     world.run_tasks().await;
@@ -125,7 +130,7 @@ async fn a_group_that_does_not_read_goes_aside_and_the_rest_flows() {
     world.save_accepted().await;
     world.run_tasks().await;
     assert_sent_once(&world, &[before, after]);
-    assert_eq!(depth(&world).await, 0);
+    assert_depth(&world, 0).await;
     let aside = world.intake().count_aside(Channel::Sms).await.unwrap();
     assert_eq!(aside, 3);
 }
