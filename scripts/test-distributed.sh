@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stories, the conformance suites of the queue and the intake log, and the crash tests on PostgreSQL and a RabbitMQ cluster, with
-# real mail servers, and moto in place of Amazon's APIs, and an OpenSSH server: make test-distributed. The servers are started for the run and removed at the end, unless
+# real mail servers, moto in place of Amazon's APIs, an S3 server and an OpenSSH server: make test-distributed. The servers are started for the run and removed at the end, unless
 # PILLARBOX_TEST_DATABASE names a PostgreSQL. Arguments select stories by a part of their name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,8 +11,9 @@ cd "$(dirname "$0")/.."
 . scripts/clamav.sh
 . scripts/sftp.sh
 . scripts/rabbitmq.sh
+. scripts/s3.sh
 
-trap 'set +e; stop_rabbitmq; stop_sftp; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
+trap 'set +e; stop_s3; stop_rabbitmq; stop_sftp; stop_clamav; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -59,10 +60,17 @@ else
     without+=(rabbitmq)
 fi
 
+if start_s3; then
+    export PILLARBOX_TEST_S3="$s3_server"
+else
+    echo "NOT RUN: the tests of S3, and the stories with their files in a bucket, because SeaweedFS cannot be had" >&2
+    without+=('s3::' bucket)
+fi
+
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.
 # Build the whole workspace, as `make test` does: a single package would have other features and be compiled again.
 if command -v cargo-nextest >/dev/null; then
-    selection='(package(pillarbox-stories) | (package(pillarbox-providers) & test(sftp)) | (package(pillarbox-intake) & test(rabbitmq)))'
+    selection='(package(pillarbox-stories) | (package(pillarbox-providers) & (test(sftp) | test(/s3::|bucket/))) | (package(pillarbox-intake) & test(rabbitmq)))'
     for stories in "${without[@]}"; do selection+=" - test(/$stories/)"; done
     cargo nextest run --workspace --run-ignored all -E "$selection" "$@"
     # The stories of the intake log once more, over the broker.

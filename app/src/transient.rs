@@ -38,5 +38,8 @@ fn is_transient_itself(error: &(dyn Error + 'static)) -> bool {
 }
 
 const fn is_storage_failure(error: &files::Error) -> bool {
-    matches!(error, files::Error::Storage { .. })
+    matches!(
+        error,
+        files::Error::Storage { .. } | files::Error::List { .. }
+    )
 }

@@ -10,14 +10,21 @@ use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, memory::InMemory,
 };
 
-use crate::{Error, Key, Upload, partial_uploads};
+use crate::{Error, Key, Upload, partial_uploads, s3::Bucket};
 
 /// File storage. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Files {
     storage: Arc<dyn ObjectStore>,
-    /// Directory of the storage; `None` if it is in memory.
-    directory: Option<Arc<Path>>,
+    place: Place,
+}
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+enum Place {
+    Memory,
+    Directory(Arc<Path>),
+    Bucket(Bucket),
 }
 
 /// A file as [`Files::list`] found it.
@@ -42,12 +49,13 @@ impl FileEntry {
 }
 
 impl Files {
-    /// Opens `file:<directory>`, which is created if it does not exist, or `memory:`.
+    /// Opens `file:<directory>`, which is created if it does not exist, or `memory:`. A bucket takes more than an address: see
+    /// [`Files::in_bucket`].
     pub fn open(address: &str) -> Result<Self, Error> {
         if address == "memory:" {
             return Ok(Self {
                 storage: Arc::new(InMemory::new()),
-                directory: None,
+                place: Place::Memory,
             });
         }
         let invalid = |why: String| Error::Address {
@@ -63,51 +71,118 @@ impl Files {
         Ok(Self {
             // Without it a power failure could leave an empty file behind an acknowledged upload.
             storage: Arc::new(storage.with_fsync(true)),
-            directory: Some(Path::new(directory).into()),
+            place: Place::Directory(Path::new(directory).into()),
         })
+    }
+
+    /// Opens a bucket, or a folder in it. Nothing is sent yet: see [`Files::check`].
+    pub fn in_bucket(bucket: Bucket) -> Self {
+        Self {
+            storage: Arc::new(bucket.storage()),
+            place: Place::Bucket(bucket),
+        }
+    }
+
+    /// Asks the storage for one file, whether there is any or not: fails if it cannot be used.
+    pub async fn check(&self) -> Result<(), Error> {
+        match self.storage.list(None).next().await {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(source)) => Err(Error::List {
+                address: self.address(),
+                source,
+            }),
+        }
     }
 
     /// Begins an upload. The file can be read once the upload is finished.
     pub async fn create(&self, key: &Key) -> Result<Upload, Error> {
+        match self.place {
+            // Most files are small, and one request is a third of what an upload in parts takes.
+            Place::Bucket(_) => Ok(Upload::lazy(key.clone(), Arc::clone(&self.storage))),
+            Place::Memory | Place::Directory(_) => self.create_in_parts(key).await,
+        }
+    }
+
+    async fn create_in_parts(&self, key: &Key) -> Result<Upload, Error> {
         let parts = self
             .storage
             .put_multipart(&key.path())
             .await
-            .map_err(|source| Error::of_storage(key, source))?;
-        Ok(Upload::new(key.clone(), parts))
+            .map_err(|source| Error::of_upload(key, source))?;
+        Ok(Upload::in_parts(key.clone(), parts))
     }
 
-    /// Begins an upload and discards all unfinished ones of the same file, so that a process that was suspended in the
-    /// middle of one cannot finish it later.
+    /// Begins an upload and discards all unfinished ones of the same file that began in this way, so that a process that was
+    /// suspended in the middle of one cannot finish it later.
     pub async fn create_exclusive(&self, key: &Key) -> Result<Upload, Error> {
-        // The storage gives a new upload the first free name, so those that exist now are of others.
-        let others: Vec<_> = self
-            .partial_uploads(key)
-            .filter(|path| path.exists())
-            .collect();
-        let upload = self.create(key).await?;
-        for path in others {
-            // One that has gone meanwhile needs no removing.
-            let _ = std::fs::remove_file(path);
+        match &self.place {
+            Place::Memory => self.create(key).await,
+            Place::Directory(_) => {
+                // The storage gives a new upload the first free name, so those that exist now are of others.
+                let others: Vec<_> = self
+                    .partial_uploads(key)
+                    .filter(|path| path.exists())
+                    .collect();
+                let upload = self.create(key).await?;
+                for path in others {
+                    // One that has gone meanwhile needs no removing.
+                    let _ = std::fs::remove_file(path);
+                }
+                Ok(upload)
+            }
+            Place::Bucket(bucket) => {
+                let failed = |source| Error::of_upload(key, source);
+                let others = bucket.unfinished_uploads_of(key.as_str()).await;
+                // In parts from the beginning: what is sent in one request could not be discarded by another process.
+                let upload = self.create_in_parts(key).await?;
+                for other in others.map_err(failed)? {
+                    bucket.abort_upload(&other).await.map_err(failed)?;
+                }
+                Ok(upload)
+            }
         }
-        Ok(upload)
     }
 
-    /// Returns the paths that unfinished uploads of a file may have.
+    /// Returns the paths that unfinished uploads of a file in a directory may have.
     pub(crate) fn partial_uploads(&self, key: &Key) -> impl Iterator<Item = PathBuf> + use<> {
-        let file = self
-            .directory
-            .as_ref()
-            .map(|directory| directory.join(key.as_str()));
-        partial_uploads::paths(file)
+        partial_uploads::paths(
+            self.directory()
+                .map(|directory| directory.join(key.as_str())),
+        )
     }
 
-    /// Removes unfinished uploads that were last written to before `before`, and returns how many. In memory there are
-    /// none after a restart.
+    /// Removes unfinished uploads that were last written to before `before`, or in a bucket were begun before it, and returns
+    /// how many. In memory there are none after a restart.
     pub async fn remove_partial_uploads(&self, before: SystemTime) -> Result<u64, Error> {
-        let Some(directory) = self.directory.clone() else {
-            return Ok(0);
-        };
+        match &self.place {
+            Place::Memory => Ok(0),
+            Place::Directory(directory) => {
+                self.remove_partial_files(Arc::clone(directory), before)
+                    .await
+            }
+            Place::Bucket(bucket) => {
+                let failed = |source| Error::List {
+                    address: self.address(),
+                    source,
+                };
+                let mut removed = 0;
+                for upload in bucket.unfinished_uploads().await.map_err(failed)? {
+                    if upload.began_before(before)
+                        && bucket.abort_upload(&upload).await.map_err(failed)?
+                    {
+                        removed += 1;
+                    }
+                }
+                Ok(removed)
+            }
+        }
+    }
+
+    async fn remove_partial_files(
+        &self,
+        directory: Arc<Path>,
+        before: SystemTime,
+    ) -> Result<u64, Error> {
         let address = self.address();
         let failed = |why: String| Error::Address { address, why };
         // Walking a large directory takes long and would block the other tasks of the runtime.
@@ -153,15 +228,20 @@ impl Files {
         listed.map_err(|source| Error::of_storage(folder, source))
     }
 
-    /// Returns the directory of the storage; `None` if it is in memory.
+    /// Returns the directory of the storage; `None` if it is in memory or in a bucket.
     pub fn directory(&self) -> Option<&Path> {
-        self.directory.as_deref()
+        match &self.place {
+            Place::Directory(directory) => Some(directory),
+            Place::Memory | Place::Bucket(_) => None,
+        }
     }
 
-    fn address(&self) -> String {
-        match self.directory() {
-            Some(directory) => format!("file:{}", directory.display()),
-            None => "memory:".to_owned(),
+    /// Returns the address of the storage.
+    pub fn address(&self) -> String {
+        match &self.place {
+            Place::Memory => "memory:".to_owned(),
+            Place::Directory(directory) => format!("file:{}", directory.display()),
+            Place::Bucket(bucket) => bucket.address().to_string(),
         }
     }
 

@@ -30,6 +30,11 @@ pub(crate) fn direct_client(provider: &str, timeout: Duration) -> Result<Client,
     build(provider, builder(timeout).no_proxy())
 }
 
+/// Builds a client for bodies of any length. `timeout` covers the wait for a reply and for each piece of it.
+pub(crate) fn streaming_client(provider: &str, timeout: Duration) -> Result<Client, SettingsError> {
+    build(provider, with_limits(timeout).read_timeout(timeout))
+}
+
 fn build(provider: &str, builder: ClientBuilder) -> Result<Client, SettingsError> {
     builder.build().map_err(|error| SettingsError::Connection {
         provider: provider.to_owned(),
@@ -38,6 +43,11 @@ fn build(provider: &str, builder: ClientBuilder) -> Result<Client, SettingsError
 }
 
 fn builder(timeout: Duration) -> ClientBuilder {
+    with_limits(timeout).timeout(timeout)
+}
+
+/// All limits but that of the exchange.
+fn with_limits(timeout: Duration) -> ClientBuilder {
     #[expect(
         clippy::disallowed_methods,
         reason = "the place where HTTP clients are built"
@@ -47,7 +57,6 @@ fn builder(timeout: Duration) -> ClientBuilder {
         // A provider that redirects is misconfigured, and a message must not go to an address that is not configured.
         .redirect(redirect::Policy::none())
         .referer(false)
-        .timeout(timeout)
         // Strictly less than the timeout, so that a timeout while connecting is reported as one.
         .connect_timeout(MAX_CONNECT_TIME.min(timeout / 2))
         .pool_idle_timeout(MAX_IDLE)

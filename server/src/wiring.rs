@@ -75,7 +75,8 @@ async fn assemble(
     store.check_keyring().await?;
     drop(starting);
     check_connection_limit(&settings, &store).await?;
-    let files = Files::open(&settings.files_address())?;
+    let files = settings.open_files()?;
+    check_bucket(&files).await?;
     let running = settings.providers.build(&settings.sink_directory())?;
     let providers = app_providers(&settings, &running)?;
     let intake = settings.intake.open().await?;
@@ -100,6 +101,25 @@ async fn assemble(
         sink: Some(sink),
         providers: running,
     })
+}
+
+/// Fails if the files are in a bucket that does not exist or refuses us. One that does not answer now may answer later: what needs
+/// it waits.
+async fn check_bucket(files: &Files) -> anyhow::Result<()> {
+    if files.directory().is_some() {
+        return Ok(());
+    }
+    match files.check().await {
+        Err(error) if error.is_for_good() => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the file storage does not answer; what needs it waits"
+            );
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Creates the data directory if it does not exist. Fails, with nothing changed, if the settings name a database or a

@@ -10,7 +10,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A proxy before a PostgreSQL server that can swallow all bytes.
+/// A proxy before a server, such as PostgreSQL, that can swallow all bytes.
 #[derive(Debug)]
 pub struct BlackHole {
     port: u16,
@@ -21,7 +21,11 @@ pub struct BlackHole {
 impl BlackHole {
     /// Opens a proxy before the server of this database, whose network works.
     pub async fn before(database: &str) -> Self {
-        let server = server_of(database);
+        Self::before_server(server_of(database)).await
+    }
+
+    /// Opens a proxy before the server at this host and port, whose network works.
+    pub async fn before_server(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -50,6 +54,11 @@ impl BlackHole {
             .expect("an address with a database");
         let (user, _) = start.rsplit_once('@').expect("an address with a user");
         format!("{user}@127.0.0.1:{}/{end}", self.port)
+    }
+
+    /// Returns the port of the proxy.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Drops all bytes from now on.

@@ -2,10 +2,12 @@
 //!
 //! The [`World`] owns what is outside the platform: time, randomness, providers, database and files. Nothing sleeps:
 //! a story advances the clock and runs the workers. Fakes remember what they received and fail on request. The same
-//! stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
+//! stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL; with their files in a directory, or
+//! in a bucket where `PILLARBOX_TEST_FILES` is `bucket`.
 
 mod black_hole;
 mod browser;
+mod bucket;
 mod client;
 mod database;
 mod deterministic;
@@ -22,6 +24,7 @@ mod world;
 
 pub use black_hole::BlackHole;
 pub use browser::{Browser, BrowserResponse};
+pub use bucket::{files_in_bucket, s3_server};
 pub use client::{
     FUNCTIONAL_TESTS_SECRET, INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER,
     TestClient, TestResponse,

@@ -13,6 +13,7 @@ use store::{Keyring, Store};
 
 use crate::{
     black_hole::BlackHole,
+    bucket::files_in_bucket,
     client::{INTERNAL_CLIENT, INTERNAL_SECRET, TestClient, TestResponse},
     database::{Database, runtime},
     deterministic::{ManualClock, SeededRandom},
@@ -74,13 +75,7 @@ impl World {
 
     /// Returns a world with changed settings or providers.
     pub async fn with(change: impl FnOnce(&mut app::Settings, &mut Providers)) -> Self {
-        let entropy = Arc::new(SeededRandom::new(rand::rng().random_seed()));
-        let mut random = [0; 16];
-        entropy.fill(&mut random);
-        let database = Arc::new(Database::fresh(uuid::Uuid::from_bytes(random)).await);
-        let keyring = database.directory().join("keyring");
-        std::fs::write(&keyring, Keyring::new_key_line(1, &*entropy))
-            .expect("the key file can be written");
+        let (database, entropy) = fresh_database().await;
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
         Self::over_database(database, entropy, change, clock).await
     }
@@ -121,11 +116,26 @@ impl World {
         change: impl FnOnce(&mut app::Settings, &mut Providers),
         clock: Arc<ManualClock>,
     ) -> Self {
+        let files = open_files(&database);
+        Self::over_files(database, files, entropy, change, clock).await
+    }
+
+    /// Returns a world whose files are in this storage.
+    pub async fn with_files(files: Files) -> Self {
+        let (database, entropy) = fresh_database().await;
+        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+        Self::over_files(database, files, entropy, |_, _| {}, clock).await
+    }
+
+    async fn over_files(
+        database: Arc<Database>,
+        files: Files,
+        entropy: Arc<SeededRandom>,
+        change: impl FnOnce(&mut app::Settings, &mut Providers),
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let store = open_store(&database, &entropy).await;
         store.migrate().await.expect("the database can be migrated");
-        let files = database.directory().join("files");
-        let files =
-            Files::open(&format!("file:{}", files.display())).expect("the directory can be opened");
         Self::assemble(database, store, files, entropy, change, clock).await
     }
 
@@ -268,7 +278,7 @@ impl World {
         self.database.directory().join("keyring")
     }
 
-    /// Returns the directory of the stored files.
+    /// Returns the directory of the stored files. It is empty if they are in a bucket.
     pub fn files(&self) -> std::path::PathBuf {
         self.database.directory().join("files")
     }
@@ -488,6 +498,30 @@ async fn open_log(
     let address = format!("{}?prefix={name}-", network.address_for(&broker));
     let log = intake::open(&address).await.expect("the broker is fit");
     Some((log, Some(network)))
+}
+
+/// Returns an empty database with its key file.
+async fn fresh_database() -> (Arc<Database>, Arc<SeededRandom>) {
+    let entropy = Arc::new(SeededRandom::new(rand::rng().random_seed()));
+    let mut random = [0; 16];
+    entropy.fill(&mut random);
+    let database = Arc::new(Database::fresh(uuid::Uuid::from_bytes(random)).await);
+    let keyring = database.directory().join("keyring");
+    std::fs::write(&keyring, Keyring::new_key_line(1, &*entropy))
+        .expect("the key file can be written");
+    (database, entropy)
+}
+
+/// Opens the directory of the files, or a folder of a bucket if the tests are to use one.
+fn open_files(database: &Database) -> Files {
+    let directory = database.directory();
+    if std::env::var("PILLARBOX_TEST_FILES").as_deref() == Ok("bucket") {
+        let name = directory.file_name().and_then(|name| name.to_str());
+        let name = name.expect("temporary names are plain");
+        return files_in_bucket(name.trim_start_matches('.'), None);
+    }
+    let directory = directory.join("files");
+    Files::open(&format!("file:{}", directory.display())).expect("the directory can be opened")
 }
 
 async fn open_store(database: &Database, entropy: &Arc<SeededRandom>) -> Store {

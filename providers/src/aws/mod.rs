@@ -5,6 +5,7 @@
 mod credentials;
 #[cfg(test)]
 mod fetching_tests;
+mod s3;
 mod sources;
 
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::s3::{S3Encryption, S3Settings};
 use self::{credentials::CredentialCache, sources::Source};
 use crate::{
     Secret, SendError, Server, SettingsError,

@@ -15,6 +15,7 @@ mod messages;
 mod mmg;
 mod outbound;
 mod refused_settings;
+mod s3;
 mod ses;
 mod sink;
 mod sms_v2;

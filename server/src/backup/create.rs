@@ -36,6 +36,7 @@ pub async fn create(
     options: BackupOptions,
 ) -> anyhow::Result<Manifest> {
     check_is_embedded(settings)?;
+    check_is_directory(settings)?;
     let source = Files::open(&settings.files_address())?;
     let parent = check_target(target, &source)?;
     let partial = PartialBackup::begin(target)?;
@@ -60,6 +61,17 @@ fn check_is_embedded(settings: &Settings) -> anyhow::Result<()> {
         bail!(
             "there is no database at {}: name the installation with --data-dir",
             database.display()
+        );
+    }
+    Ok(())
+}
+
+fn check_is_directory(settings: &Settings) -> anyhow::Result<()> {
+    let address = settings.files_address();
+    if address.starts_with("s3:") {
+        bail!(
+            "the files are in a bucket ({address}), which has tools of its own: turn on its versions, or copy it to another one; \
+             docs/backup.md explains the order"
         );
     }
     Ok(())

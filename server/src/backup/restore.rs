@@ -138,7 +138,12 @@ impl Target {
         let partial_database = partial_database(&database);
         let address = settings.files_address();
         let directory = address.strip_prefix("file:").map(Path::new);
-        let directory = directory.context("files are kept in memory (`files = \"memory:\"`)")?;
+        let directory = directory.with_context(|| {
+            format!(
+                "the files are to be kept at `{address}`, and a backup is restored to a directory: set files to one, and copy it \
+                 to its bucket later if it is to be there"
+            )
+        })?;
         // Before anything is made, so that a refusal leaves nothing behind.
         if holds_something(directory)? {
             bail!(

@@ -4,7 +4,7 @@ use std::{io, path::Path, time::Instant};
 
 use anyhow::{Context as _, bail};
 use domain::Clock as _;
-use files::{Files, Key};
+use files::Key;
 use futures::TryStreamExt as _;
 use store::{Keyring, Store, database_state};
 use uuid::Uuid;
@@ -164,7 +164,7 @@ fn clock(of_database: i64) -> Finding {
 /// Writes, reads and removes a sample.
 async fn files_are_usable(settings: &Settings) -> anyhow::Result<String> {
     const SAMPLE: &[u8] = b"sample of pillarbox doctor";
-    let files = Files::open(&settings.files_address())?;
+    let files = settings.open_files()?;
     // Nothing that the platform stores has these ids.
     let key = Key::spreadsheet(Uuid::nil(), Uuid::nil());
     let mut upload = files.create(&key).await?;

@@ -22,7 +22,9 @@ mod workers;
 
 use std::path::PathBuf;
 
-use ::providers::Secret;
+use ::files::Files;
+use ::providers::{Secret, aws::S3Settings};
+use anyhow::Context as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -82,9 +84,11 @@ pub struct Settings {
     /// with the same data directory.
     #[schemars(range(min = 1, max = 86_400))]
     pub lease_seconds: u64,
-    /// Storage of uploaded files: `file:<directory>`, or `memory:` for tests. Without it, the directory `files` in the
-    /// data directory. Processes that share a database must share it.
+    /// Storage of uploaded files: `file:<directory>`, `s3://<bucket>/<folder>` with the settings of `files_s3`, or `memory:` for
+    /// tests. Without it, the directory `files` in the data directory. Processes that share a database must share it.
     pub files: Option<String>,
+    /// How the bucket of `files` is reached (`docs/files.md`). No effect on other storages.
+    pub files_s3: S3Settings,
     /// File with the encryption keys for personal data. Without it, the file `keyring` in the data directory, created
     /// with a new database. Processes that share a database need the same content. Keep a copy of it apart from the
     /// database: without it, sealed data cannot be read.
@@ -219,6 +223,7 @@ impl Default for Settings {
             queue: "database".to_owned(),
             lease_seconds: 30,
             files: None,
+            files_s3: S3Settings::default(),
             keyring_file: None,
             keyring: None,
             internal_client_id: "notify-admin".to_owned(),
@@ -283,6 +288,16 @@ impl Settings {
             .unwrap_or_else(|| format!("file:{}", self.data_dir.join("files").display()))
     }
 
+    /// Opens the file storage. Nothing is sent yet if it is elsewhere.
+    pub fn open_files(&self) -> anyhow::Result<Files> {
+        let address = self.files_address();
+        if !address.starts_with("s3:") {
+            return Ok(Files::open(&address)?);
+        }
+        let files = self.files_s3.files("files_s3", &address);
+        files.with_context(|| format!("cannot keep files at `{address}`"))
+    }
+
     /// Returns whether any setting is a secret.
     fn has_secrets(&self) -> bool {
         let received = &self.received_texts;
@@ -296,7 +311,9 @@ impl Settings {
             &received.firetext_passwords,
         ];
         // Nearly every provider has a password or a token; which of its settings that is, only its kind knows.
-        secrets.iter().any(|secret| secret.is_some()) || self.providers.are_configured()
+        secrets.iter().any(|secret| secret.is_some())
+            || self.files_s3.has_secrets()
+            || self.providers.are_configured()
     }
 
     /// Returns the directory of the sink.

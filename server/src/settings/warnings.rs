@@ -114,6 +114,11 @@ fn without_encryption(settings: &Settings) -> Vec<String> {
     if let Some(server) = service.and_then(Server::of_url) {
         servers.push(("files for the file service".to_owned(), server));
     }
+    if settings.files_address().starts_with("s3:")
+        && let Some(server) = settings.files_s3.server()
+    {
+        servers.push(("stored files".to_owned(), server));
+    }
     let unencrypted = servers
         .into_iter()
         .filter(|(_, server)| !server.is_encrypted);
@@ -220,8 +225,15 @@ mod tests {
         let mut settings = with_relay("relay.example", SmtpTls::None);
         settings.virus_scanner = Some("tcp:scanner.example:3310".to_owned());
         settings.file_downloads.service = Some("http://files.example:8080/api".to_owned());
+        settings.files = Some("s3://notify".to_owned());
+        settings.files_s3.endpoint = Some("http://buckets.example".to_owned());
         let found = warnings(&settings);
-        for host in ["relay.example", "scanner.example", "files.example"] {
+        for host in [
+            "relay.example",
+            "scanner.example",
+            "files.example",
+            "buckets.example",
+        ] {
             let about = format!("travel to {host} without encryption");
             assert!(found.iter().any(|one| one.contains(&about)), "{found:?}");
         }

@@ -10,6 +10,7 @@ mod authorization;
 mod backpressure;
 mod backup;
 mod bad_input;
+mod bucket;
 mod bulk;
 mod callbacks;
 mod cancelling;

@@ -1,4 +1,4 @@
-//! The file drop: letters leave as zip files in a directory or on an SFTP server, where a print shop collects them
+//! The file drop: letters leave as zip files in a directory, on an SFTP server or in a bucket, where a print shop collects them
 //! (`docs/spec/letters.md` §7.3).
 //!
 //! A print shop watches the place, so a file must never be seen half written: it is written under a hidden temporary name,
@@ -7,6 +7,7 @@
 //! Every target guarantees this, and `tests/outside/file_drop` checks it for each. A target that is away, full or denied
 //! fails with a [`DropError`]; all of these are retried.
 
+mod bucket;
 mod directory;
 mod names;
 mod responses;

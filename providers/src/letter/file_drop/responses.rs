@@ -45,11 +45,11 @@ impl DropResponses {
 impl ResponseFiles for DropResponses {
     async fn list(&self) -> Result<Vec<ResponseFileEntry>, ResponseFileError> {
         let mut files = self.target.list(&self.folder).await?;
+        let is_whole =
+            |file: &DroppedFile| self.target.shows_whole_files() || has_settled(file.modified());
         // Hidden files are still being written, as ours are.
         files.retain(|file| {
-            !file.name.starts_with('.')
-                && is_response_file(&file.name)
-                && has_settled(file.modified())
+            !file.name.starts_with('.') && is_response_file(&file.name) && is_whole(file)
         });
         let entries = files.into_iter().map(|file| ResponseFileEntry {
             version: version_of(&file),

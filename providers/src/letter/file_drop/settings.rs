@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{
     FileDrop,
+    bucket::InBucket,
     directory::Directory,
     responses::DropResponses,
     sftp::{Address, Login, Sftp},
@@ -18,10 +19,11 @@ use super::{
 };
 use crate::{
     LetterProvider, Secret, SettingsError,
+    aws::S3Settings,
     settings::{ProviderSettings, Server, check_settings_file, require_positive},
 };
 
-/// The settings of a file drop: a directory, or a directory of an SFTP server.
+/// The settings of a file drop: a directory, a directory of an SFTP server, or a folder of a bucket.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileDropSettings {
@@ -29,7 +31,7 @@ pub struct FileDropSettings {
     #[serde(default = "default_name")]
     pub name: String,
     /// The directory that zips of letters are put into, such as one that is mounted from the print shop. It is not created,
-    /// so that letters do not go astray when it is not mounted. Either this or `sftp`.
+    /// so that letters do not go astray when it is not mounted. This, `sftp` or `s3`.
     #[serde(default)]
     pub directory: Option<PathBuf>,
     /// The place on an SFTP server that zips of letters are put into: `sftp://<user>@<host>/<path>`, with `:<port>` after the
@@ -51,8 +53,15 @@ pub struct FileDropSettings {
     #[serde(default = "default_timeout_seconds")]
     #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: u64,
-    /// The directory in which the print shop leaves its response files, of this machine or of the SFTP server, as a path that
-    /// begins with a slash. Files that have been processed move to its folder `processed`. Default: none are read.
+    /// The folder of a bucket that zips of letters are put into: `s3://<bucket>/<folder>`.
+    #[serde(default)]
+    pub s3: Option<String>,
+    /// How the bucket is reached, with the settings of `[files_s3]`: `{ region = "eu-west-2" }`. Default: Amazon's S3 in the
+    /// region and with the credentials of the environment.
+    #[serde(default)]
+    pub s3_options: Option<S3Settings>,
+    /// The directory in which the print shop leaves its response files, of this machine, of the SFTP server or of the bucket, as a
+    /// path that begins with a slash. Files that have been processed move to its folder `processed`. Default: none are read.
     #[serde(default)]
     pub responses: Option<String>,
     /// The directory in which the print shop leaves a file `<name of the zip>.ACK.TXT` for each zip that it has received, as
@@ -79,22 +88,29 @@ impl FileDropSettings {
 
     /// Returns the target and the folder for zips.
     fn target(&self) -> Result<(Arc<dyn DropTarget>, String), SettingsError> {
-        match (&self.directory, &self.sftp) {
-            (Some(directory), None) => {
+        match (&self.directory, &self.sftp, &self.s3) {
+            (Some(directory), None, None) => {
                 let folder = directory
                     .to_str()
                     .ok_or_else(|| self.invalid("directory", "its name must be text in UTF-8"))?;
                 Ok((Arc::new(Directory), folder.to_owned()))
             }
-            (None, Some(url)) => {
+            (None, Some(url), None) => {
                 let (address, folder) =
                     Address::parse(url).map_err(|reason| self.invalid("sftp", reason))?;
                 Ok((Arc::new(Sftp::new(address, self.login()?)), folder))
             }
-            (Some(_), Some(_)) => {
-                Err(self.invalid("sftp", "set either `directory` or `sftp`, not both"))
+            (None, None, Some(address)) => {
+                let settings = self.s3_options.clone().unwrap_or_default();
+                let mut bucket = settings.bucket(&self.name, "s3", address)?;
+                let folder = format!("/{}", bucket.leave_folder());
+                Ok((Arc::new(InBucket::new(bucket)), folder))
             }
-            (None, None) => Err(self.invalid("directory", "set it, or `sftp`")),
+            (None, None, None) => Err(self.invalid("directory", "set it, or `sftp`, or `s3`")),
+            _ => Err(self.invalid(
+                "directory",
+                "set either `directory`, `sftp` or `s3`, not several",
+            )),
         }
     }
 
@@ -137,6 +153,9 @@ impl ProviderSettings<dyn LetterProvider> for FileDropSettings {
     }
 
     fn server(&self) -> Option<Server> {
+        if self.s3.is_some() {
+            return self.s3_options.clone().unwrap_or_default().server();
+        }
         let (address, _) = Address::parse(self.sftp.as_deref()?).ok()?;
         Some(Server {
             host: address.host,

@@ -29,6 +29,11 @@ pub trait DropTarget: Send + Sync {
 
     /// Moves a file to a subfolder, replacing one of that name. Does nothing if there is no such file.
     async fn set_aside(&self, folder: &str, name: &str, subfolder: &str) -> Result<(), DropError>;
+
+    /// Returns whether a file that is listed is whole, whoever wrote it. Elsewhere one that has just changed may still grow.
+    fn shows_whole_files(&self) -> bool {
+        false
+    }
 }
 
 /// A file of a folder.

@@ -2,10 +2,16 @@
 //!
 //! To add a target, implement [`Place`], and add one line to the table at the end.
 
+mod bucket;
 mod directory;
 mod sftp;
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use domain::Postage;
@@ -27,8 +33,47 @@ trait Place: Send + Sync + 'static {
     /// Returns the settings that lead to a directory of the target.
     fn settings(&self, directory: &Path) -> Value;
 
-    /// Returns the directory of this test, as this machine sees it.
+    /// Returns the directory of this test, as the target calls it. The defaults below are for one that this machine sees too.
     fn directory(&self) -> &Path;
+
+    /// Returns the names in the directory, hidden ones too.
+    async fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory()).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Returns the contents of a file.
+    async fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.directory().join(name)).unwrap()
+    }
+
+    async fn write(&self, name: &str, contents: &[u8]) {
+        fs::write(self.directory().join(name), contents).unwrap();
+    }
+
+    /// Writes a file that the print shop has been done with for a minute.
+    async fn leave(&self, name: &str, contents: &str) {
+        let path = self.directory().join(name);
+        fs::write(&path, contents).unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written - Duration::from_mins(1)).unwrap();
+    }
+
+    /// Returns when a file was last written to.
+    async fn modified(&self, name: &str) -> SystemTime {
+        let file = fs::metadata(self.directory().join(name)).unwrap();
+        file.modified().unwrap()
+    }
+
+    /// Writes a file that the print shop may still be writing, if the target can show such a one.
+    async fn begin(&self, name: &str) {
+        self.write(name, b"may grow").await;
+    }
 }
 
 const NAME: &str = "NOTIFY.2018-01-13.001.GI5lElRc8UeFHQn8Ajv4.ZIP";
@@ -47,22 +92,12 @@ fn drop_of<P: Place>(place: &P) -> FileDrop {
     drop_in(place, place.directory())
 }
 
-/// Returns the names in the directory, hidden ones too.
-fn names<P: Place>(place: &P) -> Vec<String> {
-    let entries = fs::read_dir(place.directory()).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 async fn a_file_is_there_whole<P: Place>() {
     let place = P::start();
     let contents = Bytes::from_static(b"PK\x03\x04 a zip");
     drop_of(&place).put(NAME, contents.clone()).await.unwrap();
-    assert_eq!(names(&place), [NAME]);
-    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), contents);
+    assert_eq!(place.names().await, [NAME]);
+    assert_eq!(place.read(NAME).await, contents);
 }
 
 async fn a_file_that_is_put_twice_is_there_once<P: Place>() {
@@ -71,41 +106,41 @@ async fn a_file_that_is_put_twice_is_there_once<P: Place>() {
     drop.put(NAME, Bytes::from_static(b"letters"))
         .await
         .unwrap();
-    let first = fs::metadata(place.directory().join(NAME)).unwrap();
+    let first = place.modified(NAME).await;
     drop.put(NAME, Bytes::from_static(b"letters"))
         .await
         .unwrap();
-    let second = fs::metadata(place.directory().join(NAME)).unwrap();
-    assert_eq!(names(&place), [NAME]);
+    let second = place.modified(NAME).await;
+    assert_eq!(place.names().await, [NAME]);
     // A print shop that watches for changes sees none.
-    assert_eq!(first.modified().unwrap(), second.modified().unwrap());
+    assert_eq!(first, second);
 }
 
 async fn a_file_that_is_cut_off_is_replaced<P: Place>() {
     let place = P::start();
-    fs::write(place.directory().join(NAME), b"let").unwrap();
+    place.write(NAME, b"let").await;
     let drop = drop_of(&place);
     drop.put(NAME, Bytes::from_static(b"letters"))
         .await
         .unwrap();
-    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), b"letters");
-    assert_eq!(names(&place), [NAME]);
+    assert_eq!(place.read(NAME).await, b"letters");
+    assert_eq!(place.names().await, [NAME]);
 }
 
 async fn what_a_killed_attempt_left_is_removed<P: Place>() {
     let place = P::start();
     let left = [format!(".{NAME}.0.part"), format!(".{NAME}.1.part")];
     for name in &left {
-        fs::write(place.directory().join(name), b"let").unwrap();
+        place.write(name, b"let").await;
     }
     // Another file's attempt may be running.
     let other = ".NOTIFY.2018-01-13.002.x.ZIP.0.part".to_owned();
-    fs::write(place.directory().join(&other), b"let").unwrap();
+    place.write(&other, b"let").await;
     let drop = drop_of(&place);
     drop.put(NAME, Bytes::from_static(b"letters"))
         .await
         .unwrap();
-    assert_eq!(names(&place), [other, NAME.to_owned()]);
+    assert_eq!(place.names().await, [other, NAME.to_owned()]);
 }
 
 async fn an_attempt_that_ends_halfway_publishes_nothing<P: Place>() {
@@ -115,15 +150,13 @@ async fn an_attempt_that_ends_halfway_publishes_nothing<P: Place>() {
     // Ended while it connects or writes, as a kill does.
     let ended = timeout(Duration::from_millis(250), drop.put(NAME, contents.clone())).await;
     if ended.is_err() {
-        let found = names(&place);
-        let is_whole = |name: &String| {
-            name.starts_with('.')
-                || fs::metadata(place.directory().join(name)).unwrap().len() == 64 << 20
-        };
-        assert!(found.iter().all(is_whole), "{found:?}");
+        let found = place.names().await;
+        for name in found.iter().filter(|name| !name.starts_with('.')) {
+            assert_eq!(place.read(name).await.len(), 64 << 20, "{found:?}");
+        }
     }
     drop.put(NAME, contents).await.unwrap();
-    assert!(names(&place).contains(&NAME.to_owned()));
+    assert!(place.names().await.contains(&NAME.to_owned()));
 }
 
 async fn two_attempts_at_once_agree<P: Place>() {
@@ -136,8 +169,8 @@ async fn two_attempts_at_once_agree<P: Place>() {
     );
     one.unwrap();
     other.unwrap();
-    assert_eq!(names(&place), [NAME]);
-    assert_eq!(fs::read(place.directory().join(NAME)).unwrap(), contents);
+    assert_eq!(place.names().await, [NAME]);
+    assert_eq!(place.read(NAME).await, contents);
 }
 
 async fn a_big_file_arrives<P: Place>() {
@@ -145,7 +178,7 @@ async fn a_big_file_arrives<P: Place>() {
     let contents: Vec<u8> = (0..45_000_000u32).map(|n| (n % 251) as u8).collect();
     let contents = Bytes::from(contents);
     drop_of(&place).put(NAME, contents.clone()).await.unwrap();
-    assert!(fs::read(place.directory().join(NAME)).unwrap() == contents);
+    assert!(place.read(NAME).await == contents);
 }
 
 async fn a_target_that_is_away_is_retried<P: Place>() {
@@ -180,14 +213,6 @@ fn responses_in<P: Place>(place: &P, directory: &Path) -> Arc<dyn ResponseFiles>
     provider(settings).response_files().unwrap()
 }
 
-/// Writes a file that the print shop has been done with for a minute.
-fn leave(path: &Path, contents: &str) {
-    fs::write(path, contents).unwrap();
-    let file = fs::File::options().write(true).open(path).unwrap();
-    let written = file.metadata().unwrap().modified().unwrap();
-    file.set_modified(written - Duration::from_mins(1)).unwrap();
-}
-
 async fn keys(responses: &dyn ResponseFiles) -> Vec<String> {
     let mut listed = responses.list().await.unwrap();
     listed.sort();
@@ -198,12 +223,14 @@ async fn response_files_are_listed_read_and_set_aside<P: Place>() {
     let place = P::start();
     let directory = place.directory();
     let contents = "ABCD|Sent|1|Sorted\n";
-    leave(&directory.join(RESPONSE), contents);
+    place.leave(RESPONSE, contents).await;
     let empty = "NOTIFY-20180112180000-RSP.TXT";
-    leave(&directory.join(empty), "");
-    leave(&directory.join(".NOTIFY-20180114180000-RSP.TXT"), "hidden");
-    leave(&directory.join("NOTIFY.ACK.TXT"), "");
-    fs::write(directory.join("NOTIFY-20180115180000-RSP.TXT"), "may grow").unwrap();
+    place.leave(empty, "").await;
+    place
+        .leave(".NOTIFY-20180114180000-RSP.TXT", "hidden")
+        .await;
+    place.leave("NOTIFY.ACK.TXT", "").await;
+    place.begin("NOTIFY-20180115180000-RSP.TXT").await;
     let responses = responses_in(&place, directory);
 
     assert_eq!(keys(&*responses).await, [empty, RESPONSE]);
@@ -216,12 +243,13 @@ async fn response_files_are_listed_read_and_set_aside<P: Place>() {
     responses.put_aside(RESPONSE).await.unwrap();
     responses.put_aside(empty).await.unwrap();
     assert_eq!(keys(&*responses).await, Vec::<String>::new());
-    assert!(directory.join("processed").join(RESPONSE).exists());
+    let aside = format!("processed/{RESPONSE}");
+    assert_eq!(place.read(&aside).await, contents.as_bytes());
     // Again, as after a kill.
     responses.put_aside(RESPONSE).await.unwrap();
     assert_eq!(responses.fetch(RESPONSE).await.unwrap(), None);
     // Another file of the same name comes.
-    leave(&directory.join(RESPONSE), "longer than that was");
+    place.leave(RESPONSE, "longer than that was").await;
     let again = responses.fetch(RESPONSE).await.unwrap().unwrap();
     assert_ne!(again.version, fetched.version);
     responses.put_aside(RESPONSE).await.unwrap();
@@ -232,12 +260,9 @@ async fn acknowledgements_are_listed<P: Place>() {
     let place = P::start();
     let directory = place.directory();
     assert_eq!(drop_of(&place).list_acknowledged().await.unwrap(), None);
-    fs::write(
-        directory.join(format!("{}.ACK.txt", &NAME[..NAME.len() - 4])),
-        "",
-    )
-    .unwrap();
-    fs::write(directory.join("other.txt"), "").unwrap();
+    let acknowledgement = format!("{}.ACK.txt", &NAME[..NAME.len() - 4]);
+    place.write(&acknowledgement, b"").await;
+    place.write("other.txt", b"").await;
     let mut settings = place.settings(directory);
     settings["acknowledgements"] = json!(directory);
     let drop = provider(settings).file_drop().unwrap();
@@ -275,13 +300,13 @@ async fn a_single_letter_is_put_as_a_zip_of_its_own<P: Place>() {
     };
     provider.send(&letter).await.unwrap();
     provider.send(&letter).await.unwrap();
-    let found = names(&place);
+    let found = place.names().await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].starts_with("NOTIFY.") && found[0].contains(".001."),
         "{found:?}"
     );
-    let contents = fs::read(place.directory().join(&found[0])).unwrap();
+    let contents = place.read(&found[0]).await;
     // The name of the PDF stands in the zip as it is.
     let has = |text: &[u8]| contents.windows(text.len()).any(|part| part == text);
     assert!(has(b"NOTIFY.ABCDEF1234567890.D.1.C."));
@@ -333,6 +358,31 @@ mod over_sftp {
     each_test!(run);
 }
 
+/// An object of a bucket is there whole or not at all, so nothing is left of attempts, and no folder can be missing or denied.
+mod in_a_bucket {
+    macro_rules! run {
+        ($($test:ident,)+) => {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs an S3 server: make test-distributed"]
+            async fn $test() {
+                super::$test::<super::bucket::InBucket>().await;
+            }
+        )+};
+    }
+    run! {
+        a_file_is_there_whole,
+        a_file_that_is_put_twice_is_there_once,
+        a_file_that_is_cut_off_is_replaced,
+        an_attempt_that_ends_halfway_publishes_nothing,
+        two_attempts_at_once_agree,
+        a_big_file_arrives,
+        response_files_are_listed_read_and_set_aside,
+        acknowledgements_are_listed,
+        a_name_cannot_leave_its_folder,
+        a_single_letter_is_put_as_a_zip_of_its_own,
+    }
+}
+
 #[test]
 fn incomplete_settings_are_refused() {
     for (settings, what) in [
@@ -341,6 +391,11 @@ fn incomplete_settings_are_refused() {
             json!({ "directory": "/a", "sftp": "sftp://n@h/a" }),
             "either",
         ),
+        (
+            json!({ "directory": "/a", "s3": "s3://notify/a" }),
+            "either",
+        ),
+        (json!({ "s3": "notify/a" }), "s3://<bucket>"),
         (json!({ "directory": "/a", "responses": "out" }), "slash"),
         (
             json!({ "sftp": "sftp://n@h/a", "key_file": "/k" }),
