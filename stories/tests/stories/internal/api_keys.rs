@@ -40,9 +40,10 @@ async fn a_key_revoked_at_one_process_is_refused_by_another_within_two_seconds()
     let secret = &secret[secret.len() - 36..];
     let other = world.another_client();
     let ask = async || {
-        let token = world.token(&service.to_string(), secret);
+        let token = format!("Bearer {}", world.token(&service.to_string(), secret));
+        let headers = [("authorization", token.as_str())];
         other
-            .request("GET", "/v2/notifications", Some(&token), "")
+            .request("GET", "/v2/notifications", &headers, "")
             .await
     };
     assert_eq!(ask().await.status, 200);
