@@ -83,15 +83,19 @@ impl Files {
         }
     }
 
-    /// Asks the storage for one file, whether there is any or not: fails if it cannot be used.
+    /// Asks whether the storage can be used.
     pub async fn check(&self) -> Result<(), Error> {
-        match self.storage.list(None).next().await {
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(source)) => Err(Error::List {
-                address: self.address(),
-                source,
-            }),
-        }
+        let checked = match &self.place {
+            Place::Bucket(bucket) => bucket.check().await,
+            Place::Memory | Place::Directory(_) => {
+                let first = self.storage.list(None).next().await;
+                first.transpose().map(drop)
+            }
+        };
+        checked.map_err(|source| Error::List {
+            address: self.address(),
+            source,
+        })
     }
 
     /// Begins an upload. The file can be read once the upload is finished.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use object_store::{
     Error, Result,
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::Bucket;
 
 /// How long a signed request can be sent.
-const SIGNED_FOR: Duration = Duration::from_secs(60);
+const SIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// An unfinished upload.
 #[derive(Debug, Deserialize)]
@@ -55,6 +55,14 @@ impl UnfinishedUpload {
 }
 
 impl Bucket {
+    /// Fails if the bucket does not exist, refuses us, or does not answer.
+    pub(crate) async fn check(&self) -> Result<()> {
+        let start = (String::new(), String::new());
+        self.page_of_uploads(&self.address.prefix, &start)
+            .await
+            .map(drop)
+    }
+
     /// Lists the unfinished uploads of one file.
     pub(crate) async fn unfinished_uploads_of(&self, file: &str) -> Result<Vec<UnfinishedUpload>> {
         let path = if self.address.prefix.is_empty() {
@@ -119,12 +127,26 @@ impl Bucket {
         let response = self.http.execute(request).await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
-            return Err(failed(format!(
-                "the list of uploads was answered with {status}"
-            )));
+            return Err(refused(status));
         }
         let body = response.into_body().bytes().await.map_err(failed)?;
         quick_xml::de::from_reader(&body[..]).map_err(failed)
+    }
+}
+
+/// Returns the error of an answer. `object_store` has no such kinds for its own lists.
+fn refused(status: StatusCode) -> Error {
+    let path = String::new();
+    let source = format!("the list of uploads was answered with {status}").into();
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Error::PermissionDenied { path, source }
+        }
+        StatusCode::NOT_FOUND => Error::NotFound { path, source },
+        _ => Error::Generic {
+            store: "S3",
+            source,
+        },
     }
 }
 

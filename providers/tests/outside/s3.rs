@@ -2,7 +2,7 @@
 
 use std::{env, sync::Arc, time::SystemTime};
 
-use files::{Error, Files, Key, conformance};
+use files::{Files, Key, conformance};
 use http_body_util::BodyExt as _;
 use object_store::{
     ClientOptions, ObjectStore, StaticCredentialProvider,
@@ -112,14 +112,15 @@ async fn the_s3_server_refuses_a_wrong_signature() {
     upload.write(b"letters").await.unwrap();
     let refused = upload.finish().await.unwrap_err();
     assert!(refused.to_string().ends_with("it refuses our credentials"));
-    assert!(files.check().await.is_err());
+    assert!(files.check().await.unwrap_err().is_for_good());
 }
 
 #[tokio::test]
 #[ignore = "needs an S3 server: make test-distributed"]
 async fn a_bucket_of_s3_that_does_not_exist_is_noticed() {
     let files = open(|_| (), "s3://there-is-no-such-bucket");
-    assert!(matches!(files.check().await, Err(Error::List { .. })));
+    let missing = files.check().await.unwrap_err();
+    assert!(missing.is_for_good(), "{missing}");
 }
 
 #[tokio::test]
