@@ -40,6 +40,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0015_letter_responses",
     "0016_letter_references",
     "0018_print_providers",
+    "0019_letter_callbacks",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

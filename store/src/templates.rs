@@ -1,13 +1,16 @@
 //! Templates with all their versions. A notification keeps the version that it was rendered from.
 
+use std::collections::HashMap;
+
 use domain::{
-    Channel, FolderId, Lane, LetterContactId, Postage, ServiceId, TemplateId, Timestamp, UserId,
+    Channel, FolderId, Lane, LetterContactId, NotificationId, Postage, ServiceId, TemplateId,
+    Timestamp, UserId,
 };
 use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, Table, args, columns},
+    db::{ColumnType, Row, Table, args, columns},
 };
 
 /// Template at one of its versions.
@@ -43,6 +46,8 @@ pub struct Template {
     pub letter_contact_block: Option<String>,
     /// Pages that are appended to its letters.
     pub letter_attachment_id: Option<Uuid>,
+    /// Whether the service is told of the statuses of its letters; if empty, the callback of the service decides.
+    pub letter_callbacks: Option<bool>,
     /// Welsh subject of a bilingual letter.
     pub welsh_subject: Option<String>,
     /// Welsh body of a bilingual letter.
@@ -59,7 +64,7 @@ pub struct Template {
 
 const COLUMNS: &str = "t.id, t.service_id, t.template_type, t.lane, t.archived, t.hidden, t.folder_id, v.version, \
                        v.name, v.subject, v.content, v.has_unsubscribe_link, v.postage, v.letter_contact_id, \
-                       v.letter_attachment_id, c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
+                       v.letter_attachment_id, v.letter_callbacks, c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
 
 /// A template joined with one of its versions and that version's contact block.
 const TABLES: &str = "templates t JOIN template_versions v ON v.template_id = t.id \
@@ -92,6 +97,7 @@ static VERSIONS: Table<Template> = Table::new(
         postage: Text = template.postage.map(Postage::as_str),
         letter_contact_id: Id = template.letter_contact_id,
         letter_attachment_id: Id = template.letter_attachment_id,
+        letter_callbacks: Bool = template.letter_callbacks,
         welsh_subject: Text = template.welsh_subject.as_deref(),
         welsh_content: Text = template.welsh_content.as_deref(),
         created_by: Id = template.created_by,
@@ -205,6 +211,39 @@ pub async fn list_versions(
         .collect()
 }
 
+/// Returns whether services are told of the statuses of these letters, for those whose template says so: in the version that
+/// the letter was accepted with. The letters may be lines of history.
+pub async fn list_letter_callbacks(
+    session: &mut Session,
+    letters: &[NotificationId],
+) -> Result<HashMap<NotificationId, bool>, Error> {
+    let mut found = HashMap::new();
+    if letters.is_empty() {
+        return Ok(found);
+    }
+    for table in ["notifications", "notification_history"] {
+        let mut args = Vec::new();
+        let ids = letters.iter().copied();
+        let chosen = session
+            .kind()
+            .one_of("n.id", ColumnType::Id, ids.clone(), &mut args);
+        let pruned = if table == "notifications" {
+            session.kind().within("n.id", ids, &mut args)
+        } else {
+            String::new()
+        };
+        let sql = format!(
+            "SELECT n.id, v.letter_callbacks FROM {table} n JOIN template_versions v \
+             ON v.template_id = n.template_id AND v.version = n.template_version \
+             WHERE {chosen}{pruned} AND v.letter_callbacks IS NOT NULL"
+        );
+        for row in session.fetch_all(sql, args).await? {
+            found.insert(row.get("id")?, row.get("letter_callbacks")?);
+        }
+    }
+    Ok(found)
+}
+
 /// Archives all templates of a service.
 pub async fn archive_all(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
     tx.execute(
@@ -243,6 +282,7 @@ fn parse_template(row: &Row) -> Result<Template, Error> {
         letter_contact_id: row.get("letter_contact_id")?,
         letter_contact_block: row.get("contact_block")?,
         letter_attachment_id: row.get("letter_attachment_id")?,
+        letter_callbacks: row.get("letter_callbacks")?,
         welsh_subject: row.get("welsh_subject")?,
         welsh_content: row.get("welsh_content")?,
         folder_id: row.get("folder_id")?,

@@ -50,6 +50,7 @@ fn template_view(template: &Template) -> Value {
         "reply_to": template.letter_contact_id,
         "reply_to_text": template.letter_contact_block,
         "letter_attachment_id": template.letter_attachment_id,
+        "letter_callbacks": template.letter_callbacks,
         "letter_welsh_subject": template.welsh_subject,
         "letter_welsh_content": template.welsh_content,
     })
@@ -62,6 +63,7 @@ fn read_options(fields: &mut Fields) -> TemplateOptions {
         postage: fields.optional("postage"),
         letter_contact_id: fields.patch("reply_to"),
         letter_attachment_id: fields.patch("letter_attachment_id"),
+        letter_callbacks: fields.patch("letter_callbacks"),
         welsh_subject: fields.patch("letter_welsh_subject"),
         welsh_content: fields.patch("letter_welsh_content"),
     }

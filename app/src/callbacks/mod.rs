@@ -130,9 +130,37 @@ async fn enqueue_statuses(
     }
     let kind = CallbackKind::DeliveryStatus;
     let pools = enqueue(random, tx, kind, events, now).await?;
-    // Behind a switch of the service (`docs/spec/letters.md` §1).
-    let of_letters = enqueue_where(random, tx, kind, of_letters, now, |one| one.letters).await?;
+    let of_letters = enqueue_statuses_of_letters(random, tx, of_letters, now).await?;
     Ok(if pools.is_empty() { of_letters } else { pools })
+}
+
+/// Enqueues the callbacks about letters that are told: the template says so, and if it says nothing, the callback of the
+/// service (`docs/spec/letters.md` §1).
+async fn enqueue_statuses_of_letters(
+    random: &dyn RandomSource,
+    tx: &mut Tx,
+    mut events: EventsByService,
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    let kind = CallbackKind::DeliveryStatus;
+    let endpoints = list_endpoints(tx, kind, &events).await?;
+    // Templates are looked up only for services that could be told.
+    let ids = endpoints
+        .iter()
+        .filter_map(|endpoint| events.get(&endpoint.service_id))
+        .flatten()
+        .map(|event| NotificationId::from(event.id));
+    let choices = store::templates::list_letter_callbacks(tx, &ids.collect::<Vec<_>>()).await?;
+    for endpoint in &endpoints {
+        let is_told = |event: &CallbackEvent| {
+            let choice = choices.get(&NotificationId::from(event.id));
+            choice.copied().unwrap_or(endpoint.letters)
+        };
+        if let Some(events) = events.get_mut(&endpoint.service_id) {
+            events.retain(is_told);
+        }
+    }
+    enqueue_to(random, tx, kind, &endpoints, &events, now).await
 }
 
 /// Enqueues the callback about a received text, if the service has set one. Returns the pools to wake.
@@ -210,24 +238,32 @@ async fn enqueue(
     events: EventsByService,
     now: Timestamp,
 ) -> Result<&'static [&'static str], store::Error> {
-    enqueue_where(random, tx, kind, events, now, |_| true).await
+    let endpoints = list_endpoints(tx, kind, &events).await?;
+    enqueue_to(random, tx, kind, &endpoints, &events, now).await
 }
 
-async fn enqueue_where(
-    random: &dyn RandomSource,
+/// Returns the endpoints of the services that have one.
+async fn list_endpoints(
     tx: &mut Tx,
     kind: CallbackKind,
-    events: EventsByService,
-    now: Timestamp,
-    is_wanted: impl Fn(&SealedEndpoint) -> bool,
-) -> Result<&'static [&'static str], store::Error> {
+    events: &EventsByService,
+) -> Result<Vec<SealedEndpoint>, store::Error> {
     let services: BTreeSet<ServiceId> = events.keys().copied().collect();
     // Read in the transaction rather than from a cache: what happens after a service has set a callback is told. For the
     // others it is one look-up in a commit.
-    let endpoints = store::callbacks::list_endpoints(tx, kind, &services).await?;
+    store::callbacks::list_endpoints(tx, kind, &services).await
+}
+
+async fn enqueue_to(
+    random: &dyn RandomSource,
+    tx: &mut Tx,
+    kind: CallbackKind,
+    endpoints: &[SealedEndpoint],
+    events: &EventsByService,
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
     let tasks: Vec<NewTask> = endpoints
         .iter()
-        .filter(|endpoint| is_wanted(endpoint))
         .flat_map(|endpoint| {
             let events = events.get(&endpoint.service_id);
             let events = events.map_or(&[][..], Vec::as_slice);

@@ -53,6 +53,7 @@ fn template(app: &App, service: ServiceId, id: TemplateId) -> Template {
         letter_contact_id: None,
         letter_contact_block: None,
         letter_attachment_id: None,
+        letter_callbacks: None,
         welsh_subject: None,
         welsh_content: None,
         folder_id: None,

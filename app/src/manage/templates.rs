@@ -67,6 +67,8 @@ pub struct TemplateOptions {
     pub letter_contact_id: Option<Option<LetterContactId>>,
     /// The pages that are appended to its letters.
     pub letter_attachment_id: Option<Option<Uuid>>,
+    /// Whether the service is told of the statuses of its letters, whatever the callback of the service says.
+    pub letter_callbacks: Option<Option<bool>>,
     /// The Welsh subject of its letters.
     pub welsh_subject: Option<Option<String>>,
     /// The Welsh content of its letters.
@@ -80,11 +82,12 @@ impl TemplateOptions {
         let of_letters = self.postage.is_some()
             || self.letter_contact_id.is_some()
             || self.letter_attachment_id.is_some()
+            || self.letter_callbacks.is_some()
             || self.welsh_subject.is_some()
             || self.welsh_content.is_some();
         if of_letters && !is_letter {
             return Err(TemplateError::Invalid(
-                "only a letter template has postage, a contact block, an attachment and Welsh texts",
+                "only a letter template has postage, a contact block, an attachment, a switch for callbacks and Welsh texts",
             ));
         }
         // The address decides for letters abroad (`docs/spec/letters.md` §2).
@@ -112,6 +115,7 @@ impl TemplateOptions {
             letter_attachment_id: self
                 .letter_attachment_id
                 .unwrap_or(template.letter_attachment_id),
+            letter_callbacks: self.letter_callbacks.unwrap_or(template.letter_callbacks),
             welsh_subject: self.welsh_subject.unwrap_or(template.welsh_subject),
             welsh_content: self.welsh_content.unwrap_or(template.welsh_content),
             ..template
@@ -235,6 +239,7 @@ pub(crate) fn first_version(
         letter_contact_id: None,
         letter_contact_block: None,
         letter_attachment_id: None,
+        letter_callbacks: None,
         welsh_subject: None,
         welsh_content: None,
         folder_id: None,

@@ -87,6 +87,9 @@ struct OptionArgs {
     /// Pages that are appended to letters, by the id that `pillarbox letters attach` shows
     #[arg(long, value_name = "ID")]
     attachment: Option<String>,
+    /// Whether the service is told of the statuses of letters: true, false, or service, as the callback of the service says
+    #[arg(long, value_name = "CHOICE", value_parser = letter_callbacks)]
+    letter_callbacks: Option<LetterCallbacks>,
     /// Welsh heading of letters
     #[arg(long, value_name = "TEXT", requires = "welsh_content")]
     welsh_subject: Option<String>,
@@ -94,6 +97,10 @@ struct OptionArgs {
     #[arg(long, value_name = "TEXT", requires = "welsh_subject")]
     welsh_content: Option<String>,
 }
+
+/// What a template says of the statuses of its letters; empty for the choice of the service.
+#[derive(Debug, Clone, Copy)]
+struct LetterCallbacks(Option<bool>);
 
 impl OptionArgs {
     /// Adds the options that were given to the body of a request.
@@ -109,6 +116,9 @@ impl OptionArgs {
         // Null would remove what there is.
         for (name, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
             body[name] = value;
+        }
+        if let Some(LetterCallbacks(choice)) = self.letter_callbacks {
+            body["letter_callbacks"] = json!(choice);
         }
     }
 }
@@ -132,6 +142,15 @@ impl TextArgs {
 fn channel(text: &str) -> Result<Channel, String> {
     text.parse()
         .map_err(|_| "use email, sms or letter".to_owned())
+}
+
+fn letter_callbacks(text: &str) -> Result<LetterCallbacks, String> {
+    match text {
+        "service" => Ok(LetterCallbacks(None)),
+        "true" => Ok(LetterCallbacks(Some(true))),
+        "false" => Ok(LetterCallbacks(Some(false))),
+        _ => Err("use true, false or service".to_owned()),
+    }
 }
 
 fn lane(text: &str) -> Result<Lane, String> {

@@ -72,6 +72,7 @@ macro_rules! args_from {
 
 args_from! {
     bool => |value| Self::Bool(Some(value));
+    Option<bool> => |value| Self::Bool(value);
     i64 => |value| Self::Int(Some(value));
     Option<i64> => |value| Self::Int(value);
     u32 => |value| Self::Int(Some(i64::from(value)));

@@ -106,6 +106,7 @@ macro_rules! stored {
 
 stored!(
     bool,
+    Option<bool>,
     i64,
     Option<i64>,
     String,

@@ -1,5 +1,7 @@
 //! Letters that the post has returned.
 
+use std::collections::BTreeSet;
+
 use app::manage::callbacks::CallbackChange;
 use domain::{CallbackKind, NotificationStatus};
 use pillarbox_stories::{TestService, World};
@@ -8,7 +10,8 @@ use serde_json::json;
 use tracing_core::Level;
 
 use super::{
-    Printed, becomes, id_of, insert_printed, kept, post, post_pdf, service, template, to_ada,
+    Printed, archive, becomes, id_of, insert_printed, kept, post, post_pdf, service, template,
+    to_ada,
 };
 use crate::captured_log::CapturedLog;
 
@@ -197,6 +200,85 @@ async fn statuses_of_letters_are_told_behind_a_switch() {
             assert_eq!(statuses, Vec::<serde_json::Value>::new());
         }
     }
+}
+
+#[tokio::test]
+async fn a_template_decides_whether_the_statuses_of_its_letters_are_told() {
+    use NotificationStatus as S;
+    // What the callback says, what the template says, and whether the service is told.
+    for (of_service, of_template, is_told) in [
+        (false, json!(true), true),
+        (true, json!(false), false),
+        (true, json!(null), true),
+        (false, json!(null), false),
+    ] {
+        let world = World::new().await;
+        let ours = service(&world, "Ours").await;
+        tell(
+            &world,
+            &ours,
+            CallbackKind::DeliveryStatus,
+            Some(of_service),
+        )
+        .await;
+        let template = template(&world, ours.id).await;
+        // Accepted before the change: its version of the template says nothing.
+        let earlier = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
+        let path = format!("/service/{}/template/{template}", ours.id);
+        let body = json!({
+            "template_type": "letter", "name": "A letter", "subject": "About ((thing))", "content": "Dear ((name))",
+            "letter_callbacks": of_template,
+        });
+        let changed = world
+            .internal_request("POST", &path, body.to_string())
+            .await;
+        assert_eq!(
+            (changed.status.as_u16(), &changed.data()["letter_callbacks"]),
+            (200, &of_template)
+        );
+        let sent = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
+        let archived = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
+        for letter in [earlier, sent, archived] {
+            becomes(&world, letter, &[S::Sending, S::Delivered]).await;
+        }
+        let mut references = Vec::new();
+        for letter in [earlier, sent, archived] {
+            references.push(kept(&world, &ours, letter).await.reference.unwrap());
+        }
+        let mut tx = world.app.store().write().await.unwrap();
+        archive(&mut tx, ours.id, archived).await;
+        tx.commit().await.unwrap();
+        let body = json!({"references": references}).to_string();
+        world
+            .internal_request("POST", "/letters/returned", body)
+            .await;
+        world.run_tasks().await;
+        let told = world.receiver.received(URL);
+        let told: BTreeSet<_> = told
+            .iter()
+            .map(|one| one.json()["id"].to_string())
+            .collect();
+        let expected = [(earlier, of_service), (sent, is_told), (archived, is_told)];
+        let expected: BTreeSet<_> = expected
+            .iter()
+            .filter_map(|(id, is_told)| is_told.then(|| json!(id).to_string()))
+            .collect();
+        assert_eq!(told, expected, "{of_service} {of_template}");
+    }
+}
+
+#[tokio::test]
+async fn only_letter_templates_have_a_switch_for_callbacks() {
+    let world = World::new().await;
+    let ours = service(&world, "Ours").await;
+    let body = json!({
+        "template_type": "sms", "name": "A text", "content": "Dear ((name))", "letter_callbacks": true,
+    });
+    let path = format!("/service/{}/template", ours.id);
+    let refused = world
+        .internal_request("POST", &path, body.to_string())
+        .await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
 }
 
 #[tokio::test]
