@@ -349,7 +349,8 @@ fn print_end(
         shell_quote(&data_dir.display().to_string()),
     );
     print_line(format!(
-        "{}\n\n{} in {}, {} per second. The development sink holds {} e-mails and {} text messages:\n\n  {program} sink list --data-dir {directory}\n  {}\n",
+        "{}\n\n{} in {}, {} per second. The development sink holds {} e-mails and {} text messages:\n\n  {program} sink list --data-dir {directory}\n  {}\n\n\
+         A letter would wait for the print run at 17:50 London time; this starts one:\n\n  {program} letters print-run --now --data-dir {directory}\n",
         table(&["Status", "Messages"], &rows),
         count(totals.messages(), "message"),
         seconds(totals.took),

@@ -4,11 +4,13 @@ use clap::Subcommand;
 
 use super::{
     CommandContext, letter_files::LetterFiles, letter_responses::LetterResponses,
-    print_runs::PrintRuns, supplied_letters::SuppliedLetters,
+    print_runs::PrintRuns, send_letters::SendLetters, supplied_letters::SuppliedLetters,
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Letters {
+    /// Send letters that are at hand as PDF
+    Send(SendLetters),
     #[command(flatten)]
     PrintRuns(PrintRuns),
     #[command(flatten)]
@@ -22,6 +24,7 @@ pub(super) enum Letters {
 impl Letters {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         match self {
+            Self::Send(send) => send.run(context).await,
             Self::PrintRuns(runs) => runs.run(context).await,
             Self::Supplied(letters) => letters.run(context).await,
             Self::Files(files) => files.run(context).await,

@@ -25,6 +25,7 @@ mod rates;
 mod read_file;
 mod reply_to;
 mod restore;
+mod send_letters;
 mod sender;
 mod serve;
 mod service;

@@ -224,6 +224,10 @@ Send an e-mail with the official Python client (pip install notifications-python
 List the messages that were sent (to the development sink):
 
   {program} sink list --data-dir {directory}
+
+Letters wait, as `accepted`, for the print run at 17:50 London time, so that they can be cancelled until then. Print them now:
+
+  {program} letters print-run --now --data-dir {directory}
 "#,
         data_dir.display()
     ))

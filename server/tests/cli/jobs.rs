@@ -4,6 +4,7 @@ use domain::Clock as _;
 use pillarbox_server::system::SystemClock;
 use serde_json::{Value, json};
 
+use crate::foreign_files::{ADDRESS, pdf, pdf_with_content};
 use crate::platform::{Platform, example, json_lines, stderr, stdout};
 
 fn sink_counts(platform: &Platform) -> Value {
@@ -81,6 +82,45 @@ fn letters_are_sent_from_a_spreadsheet() {
     // The pages are made meanwhile, and a run takes what has pages.
     for _ in 0..100 {
         platform.answer(&["letters", "print-run", "--now"]);
+        if sink_counts(&platform)["letter"] == 1 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("the letter is not printed");
+}
+
+#[test]
+fn letters_at_hand_as_pdf_are_sent_and_the_others_say_why_not() {
+    let platform = Platform::up();
+    let directory = tempfile::tempdir().unwrap();
+    let good = directory.path().join("bins.pdf");
+    let bad = directory.path().join("margin.pdf");
+    std::fs::write(&good, pdf([])).unwrap();
+    let in_the_margin = format!("{ADDRESS} BT /F 10 Tf 5 300 Td (too far left) Tj ET");
+    std::fs::write(&bad, pdf_with_content(&in_the_margin, "", [])).unwrap();
+    let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
+
+    let checked = platform.answer(&["letters", "send", "--check-only", good]);
+    assert_eq!(
+        checked[0]["recipient_address"],
+        "Ada\n1 Mill Lane\nSW1A 1AA"
+    );
+    let output = platform.run(&["letters", "send", good, bad, "--postage", "first"]);
+    let (text, error) = (stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        text.contains("1 page, to Ada, 1 Mill Lane, SW1A 1AA"),
+        "{text}"
+    );
+    assert!(
+        text.contains("margin.pdf: ") && text.contains("Pages: [1]"),
+        "{text}"
+    );
+    assert!(text.contains("letters print-run --now"), "{text}");
+    assert!(error.contains("1 of 2 letters cannot be sent"), "{error}");
+    platform.answer(&["letters", "print-run", "--now"]);
+    for _ in 0..100 {
         if sink_counts(&platform)["letter"] == 1 {
             return;
         }

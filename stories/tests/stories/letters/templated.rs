@@ -97,6 +97,25 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
 }
 
 #[tokio::test]
+async fn a_postcode_is_formatted_for_printing_wherever_the_letter_comes_from() {
+    let world = World::new().await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    // Over the API, ` sw1a1aa `, and in a spreadsheet.
+    id_of(&post(&world, &service.normal, &to_ada(template)).await);
+    let rows =
+        "address_line_1,address_line_2,postcode,name,thing\nBo,2 Mill Lane,sW1 a1Aa,Bo,bins\n";
+    world.job(service.id, template, rows.to_owned()).await;
+    world.run_tasks().await;
+    world.print_letters().await;
+    let printed = world.letter.accepted();
+    assert_eq!(printed.len(), 2);
+    for letter in printed {
+        assert_eq!(letter.address.last().unwrap(), "SW1A 1AA");
+    }
+}
+
+#[tokio::test]
 async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
     let world = World::new().await;
     let (ours, theirs) = (
