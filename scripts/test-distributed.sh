@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/postgres.sh
 . scripts/mail.sh
+. scripts/qpdf.sh
 . scripts/aws.sh
 . scripts/postfix.sh
 . scripts/clamav.sh
@@ -24,6 +25,10 @@ start_mail
 export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps"
 # An engine that cannot be had here leaves its stories out, and says so: the others are run all the same.
 without=()
+if ! install_qpdf; then
+    echo "NOT RUN: the story of qpdf, which cannot be had" >&2
+    without+=(qpdf)
+fi
 if start_aws; then
     export PILLARBOX_TEST_AWS="$aws_server"
 else

@@ -7,6 +7,7 @@ mod looks;
 mod precompiled;
 mod print_run;
 mod print_service;
+mod qpdf;
 mod rates;
 mod references;
 mod rescan;
