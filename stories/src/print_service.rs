@@ -123,16 +123,21 @@ impl FakePrintService {
         service
     }
 
+    /// Returns the settings of a provider that sends to it.
+    pub fn settings(&self) -> Value {
+        json!({
+            "base_url": self.url, "username": "riverside", "password": "hunter2", "api_key": "key",
+        })
+    }
+
     /// Returns a provider that sends to it, with the credentials of its beginning.
     ///
     /// # Panics
     ///
     /// Never: its settings are right.
     pub fn provider(&self) -> Arc<dyn LetterProvider> {
-        let settings = json!({
-            "base_url": self.url, "username": "riverside", "password": "hunter2", "api_key": "key",
-        });
-        let settings: DvlaSettings = serde_json::from_value(settings).expect("they can be read");
+        let settings: DvlaSettings =
+            serde_json::from_value(self.settings()).expect("they can be read");
         settings
             .build(Path::new("/nowhere"))
             .expect("they are right")

@@ -1,9 +1,9 @@
-//! A job of letters whose process is killed while pages are made, letters are collated and zips are put into a file drop, and
-//! while the response file is applied (`docs/spec/letters.md` §7, §8): each letter is printed once, and every count is right.
+//! A job of letters whose process is killed while pages are made, letters are collated and handed over, in zips to a file drop or
+//! one by one to a print service, and while what the printer says is applied (`docs/spec/letters.md` §7, §8): each letter is printed once, and every count is right.
 
-use std::{fmt::Write as _, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path, time::Duration};
 
-use pillarbox_stories::{Fate, PrintShop};
+use pillarbox_stories::{FakePrintService, Fate, PrintJob, PrintShop};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
@@ -91,45 +91,41 @@ fn spreadsheet(letters: u64) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn letters_survive_kills_from_their_pages_to_the_response_file() {
-    let letters = from_environment("PILLARBOX_STORM_LETTERS", 200);
-    let kills = from_environment("PILLARBOX_KILLS", 8).div_ceil(2);
-    let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_130);
-    let home = tempfile::tempdir().unwrap();
-    let (zips, responses) = (home.path().join("in"), home.path().join("out"));
-    for directory in [&zips, &responses] {
-        fs::create_dir(directory).unwrap();
-    }
+/// Starts a platform with these settings.
+async fn start(settings: &str, seed: u64) -> Victim {
     let platform = Platform::new().await;
     fs::create_dir_all(platform.data_dir()).unwrap();
-    let settings = format!(
-        "[[providers.letter]]\nkind = 'file-drop'\nname = 'print-shop'\ndirectory = '{}'\nresponses = '{}'\n",
-        zips.display(),
-        responses.display()
-    );
+    // A print service is told where to report.
+    let settings = format!("api_base_url = '{}'\n{settings}", platform.url());
     fs::write(platform.data_dir().join("pillarbox.toml"), settings).unwrap();
     let process = Some(platform.start().await);
-    let mut victim = Victim {
+    Victim {
         platform,
         process,
         random: StdRng::seed_from_u64(seed),
         kills: 0,
-    };
-    let mut shop = PrintShop::new(&zips, &responses);
+    }
+}
 
-    let file = home.path().join("permits.csv");
+/// Sends a job and kills the platform while pages are made, and then while letters are collated and handed over. `collect` is
+/// what the printer does in between.
+async fn print_through_kills(
+    victim: &mut Victim,
+    (letters, kills): (u64, u64),
+    mut collect: impl FnMut(),
+) {
+    let file = victim.platform.data_dir().join("permits.csv");
     fs::write(&file, spreadsheet(letters)).unwrap();
     let file = file.to_str().unwrap();
     victim
         .command(&["job", "send", "--template", TEMPLATE, file])
         .await;
-    // While pages are made. Each run takes the letters that have theirs, so several are collated, zipped and put while others
+    // While pages are made. Each run takes the letters that have theirs, so several are collated and handed over while others
     // are still being made.
     for _ in 0..kills {
         victim.kill().await;
         victim.command(&["letters", "print-run", "--now"]).await;
-        shop.collect();
+        collect();
     }
     wait_until("making pages", async || {
         victim.platform.wait_until_nothing_waits().await;
@@ -139,14 +135,54 @@ async fn letters_survive_kills_from_their_pages_to_the_response_file() {
     .await;
     for _ in 0..kills {
         victim.kill().await;
-        shop.collect();
+        collect();
     }
     wait_until("the hand-over", async || {
         victim.claimed().await == (letters, 0)
     })
     .await;
-    shop.collect();
+    collect();
     assert_eq!(victim.count("sending").await, letters);
+}
+
+/// How many letters, how many kills in each phase, and the seed of their moments.
+fn extent() -> (u64, u64, u64) {
+    (
+        from_environment("PILLARBOX_STORM_LETTERS", 200),
+        from_environment("PILLARBOX_KILLS", 8).div_ceil(2),
+        from_environment("PILLARBOX_CRASH_SEED", 20_261_130),
+    )
+}
+
+async fn end(mut victim: Victim, what: &str, (letters, seed): (u64, u64)) {
+    assert_eq!(auditors::findings(&victim.platform).await, 0);
+    println!(
+        "{letters} letters {what} on {}, {} kills (seed {seed}): each printed once, every count right",
+        victim.platform.database_kind(),
+        victim.kills
+    );
+    if let Some(process) = victim.process.take() {
+        process.stop().await;
+    }
+}
+
+/// Sends letters to a file drop whose directories are in `home`.
+async fn a_job_through_a_file_drop(place: &str, home: &Path) {
+    let (letters, kills, seed) = extent();
+    let (zips, responses) = (home.join("in"), home.join("out"));
+    for directory in [&zips, &responses] {
+        fs::create_dir(directory).unwrap();
+    }
+    let settings = format!(
+        "[[providers.letter]]\nkind = 'file-drop'\nname = 'print-shop'\nresponses = '{}'\n{place}",
+        responses.display()
+    );
+    let mut victim = start(&settings, seed).await;
+    let mut shop = PrintShop::new(&zips, &responses);
+    print_through_kills(&mut victim, (letters, kills), || {
+        shop.collect();
+    })
+    .await;
     assert_eq!(
         (shop.printed().len() as u64, shop.copies()),
         (letters, 0),
@@ -171,15 +207,123 @@ async fn letters_survive_kills_from_their_pages_to_the_response_file() {
         counts.map(Value::as_u64),
         [Some(all - failed), Some(failed)]
     );
-    assert_eq!(auditors::findings(&victim.platform).await, 0);
-    println!(
-        "{letters} letters on {} in {} zips, {} kills (seed {seed}): each printed once, every count right",
-        victim.platform.database_kind(),
-        shop.collected().len(),
-        victim.kills
+    let what = format!("in {} zips", shop.collected().len());
+    end(victim, &what, (letters, seed)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_survive_kills_from_their_pages_to_the_response_file() {
+    let home = tempfile::tempdir().unwrap();
+    let place = format!("directory = '{}'\n", home.path().join("in").display());
+    a_job_through_a_file_drop(&place, home.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an SFTP server: make test-distributed"]
+async fn letters_over_sftp_survive_kills_from_their_pages_to_the_response_file() {
+    let server = std::env::var("PILLARBOX_TEST_SFTP").expect("set by make test-distributed");
+    let server: Value = serde_json::from_str(&server).unwrap();
+    let text = |member: &str| server[member].as_str().expect("a text").to_owned();
+    let home = tempfile::tempdir_in(text("root")).unwrap();
+    let place = format!(
+        "sftp = 'sftp://{}@127.0.0.1:{}{}'\nkey_file = '{}'\nhost_keys = ['{}']\n",
+        text("user"),
+        server["port"],
+        home.path().join("in").display(),
+        text("key_file"),
+        text("host_key")
     );
-    if let Some(process) = victim.process.take() {
-        process.stop().await;
+    a_job_through_a_file_drop(&place, home.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_over_http_survive_kills_from_their_pages_to_the_reports() {
+    let (letters, kills, seed) = extent();
+    let printer = FakePrintService::start().await;
+    let settings = printer.settings();
+    let settings = settings.as_object().unwrap().iter();
+    // The texts of JSON are texts of TOML.
+    let lines: Vec<String> = settings
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    let settings = format!(
+        "[[providers.letter]]\nkind = 'dvla'\n{}\n",
+        lines.join("\n")
+    );
+    let mut victim = start(&settings, seed).await;
+    print_through_kills(&mut victim, (letters, kills), || ()).await;
+    let jobs = printer.jobs();
+    let ids: BTreeSet<&str> = jobs.iter().map(|job| &*job.id).collect();
+    let references: BTreeSet<&str> = jobs.iter().map(PrintJob::reference).collect();
+    assert_eq!(
+        [jobs.len(), ids.len(), references.len()].map(|count| count as u64),
+        [letters; 3],
+        "each letter is printed once"
+    );
+
+    // The printer reports until it is answered, while the platform is killed; every letter twice.
+    let reports: Vec<(String, String)> = jobs
+        .iter()
+        .chain(&jobs)
+        .enumerate()
+        .map(|(place, job)| {
+            let report = if place % jobs.len() % 7 == 0 {
+                job.rejected()
+            } else {
+                job.despatched(1, "MM")
+            };
+            (job.report_path().to_owned(), report.to_string())
+        })
+        .collect();
+    let url = victim.platform.url();
+    let client = client();
+    let reporting = tokio::spawn(async move {
+        for (path, report) in reports {
+            report_to(&client, &format!("{url}{path}"), &report).await;
+        }
+    });
+    for _ in 0..kills {
+        victim.kill().await;
+    }
+    let ended = tokio::time::timeout(PATIENCE, reporting).await;
+    ended.expect("all reports are answered").unwrap();
+    let (sent, failed) = expected(letters);
+    wait_until("applying the reports", async || {
+        victim.platform.wait_until_nothing_waits().await;
+        victim.count("sending").await == 0
+    })
+    .await;
+    let counted = (
+        victim.count("delivered").await,
+        victim.count("technical-failure").await,
+    );
+    assert_eq!(counted, (sent, failed));
+    let what = format!("over HTTP, {} of them sent again", printer.conflicts());
+    end(victim, &what, (letters, seed)).await;
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a printer's own client, on this machine"
+)]
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10));
+    client.build().expect("a client")
+}
+
+/// Reports until the platform has it.
+async fn report_to(client: &reqwest::Client, url: &str, report: &str) {
+    loop {
+        let request = client
+            .post(url)
+            .header("content-type", "application/json")
+            .body(report.to_owned());
+        if let Ok(answer) = request.send().await
+            && answer.status() == 204
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
