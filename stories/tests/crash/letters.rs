@@ -289,7 +289,6 @@ async fn letters_over_http_survive_kills_from_their_pages_to_the_reports() {
     ended.expect("all reports are answered").unwrap();
     let (sent, failed) = expected(letters);
     wait_until("applying the reports", async || {
-        victim.platform.wait_until_nothing_waits().await;
         victim.count("sending").await == 0
     })
     .await;
