@@ -154,6 +154,10 @@ fn extent() -> (u64, u64, u64) {
     )
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "a crash test says how often it killed, and with which seed"
+)]
 async fn end(mut victim: Victim, what: &str, (letters, seed): (u64, u64)) {
     assert_eq!(auditors::findings(&victim.platform).await, 0);
     println!(
