@@ -154,6 +154,14 @@ pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<Strin
     existing_internal_secrets(settings)?.context("the secret of internal clients was removed again")
 }
 
+/// Returns the secrets of internal clients in a text, which separates them by commas.
+pub(crate) fn parse_internal_secrets(text: &str) -> impl Iterator<Item = Private<String>> {
+    let secrets = text.split(',').map(str::trim);
+    secrets
+        .filter(|one| !one.is_empty())
+        .map(|one| one.to_owned().into())
+}
+
 /// As [`internal_secrets`], without creating one.
 pub fn existing_internal_secrets(
     settings: &Settings,
@@ -163,12 +171,7 @@ pub fn existing_internal_secrets(
         None => DataDir::new(&settings.data_dir).read(INTERNAL_SECRET)?,
     };
     let Some(text) = text else { return Ok(None) };
-    let secrets: Vec<Private<String>> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|one| !one.is_empty())
-        .map(|one| one.to_owned().into())
-        .collect();
+    let secrets: Vec<Private<String>> = parse_internal_secrets(&text).collect();
     if secrets.is_empty() {
         bail!(
             "the secret of internal clients is empty: set internal_secret, or remove the file {INTERNAL_SECRET}"

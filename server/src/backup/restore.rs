@@ -48,7 +48,9 @@ pub async fn restore(
     // No platform may start until everything is there.
     let _lock = DataDir::new(&settings.data_dir).lock()?;
     let keys = find_keys(settings, backup, &checksums, options)?;
-    let internal_secret = secret_of(backup, secrets::INTERNAL_SECRET, &checksums)?;
+    let internal_secret = secret_of(backup, secrets::INTERNAL_SECRET, &checksums)?
+        // With an empty one the platform would not start; without one it makes a new one.
+        .filter(|secret| secrets::parse_internal_secrets(secret).next().is_some());
     let source = Files::open(&format!("file:{}", backup.join(FILES).display()))?;
     let restored = write(&target, backup, &source, &manifest, &checksums, &keys).await;
     if restored.is_err() {

@@ -140,6 +140,26 @@ async fn keys_are_in_a_backup_only_if_asked_for() {
 }
 
 #[tokio::test]
+async fn an_empty_secret_in_a_backup_does_not_stop_the_restored_platform() {
+    let Some(world) = busy_world().await else {
+        return;
+    };
+    let settings = settings_of(&world);
+    fs::write(settings.data_dir.join("internal-secret"), "\n").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let target = place.path().join("backup");
+    let options = BackupOptions { with_keyring: true };
+    backup::create(&settings, &target, options).await.unwrap();
+    let restored = Settings::in_directory(place.path().join("restored"));
+    let from_backup = RestoreOptions::default();
+    backup::restore(&restored, &target, &from_backup)
+        .await
+        .unwrap();
+    let secrets = server::secrets::internal_secrets(&restored).unwrap();
+    assert_eq!(secrets.len(), 1, "a new one is made");
+}
+
+#[tokio::test]
 async fn an_existing_directory_is_not_overwritten() {
     let Some(made) = Backup::create(BackupOptions::default()).await else {
         return;
