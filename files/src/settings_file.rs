@@ -12,16 +12,21 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// Reads a file. Fails at once for a directory, a pipe or a device, which would be waited for or never end, and for a file of
 /// more than [`MAX_BYTES`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_at_most(path, MAX_BYTES)
+}
+
+/// As [`read`], with another limit.
+pub fn read_at_most(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     check_is_regular(path)?;
     let mut contents = Vec::new();
     File::open(path)?
-        .take(MAX_BYTES + 1)
+        .take(max_bytes + 1)
         .read_to_end(&mut contents)?;
-    if contents.len() as u64 > MAX_BYTES {
+    if contents.len() as u64 > max_bytes {
         // Not `FileTooLarge`, which is what a limit of the system on written files is called.
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("it has more than {MAX_BYTES} bytes"),
+            format!("it has more than {max_bytes} bytes"),
         ));
     }
     Ok(contents)

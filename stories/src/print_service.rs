@@ -76,7 +76,7 @@ struct Account {
     api_key: String,
     password_changes: usize,
     key_changes: usize,
-    loses_answers: bool,
+    answer_to_change: StatusCode,
     jobs: Vec<PrintJob>,
     conflicts: usize,
 }
@@ -106,7 +106,7 @@ impl FakePrintService {
                 api_key: "key".to_owned(),
                 password_changes: 0,
                 key_changes: 0,
-                loses_answers: false,
+                answer_to_change: StatusCode::OK,
                 jobs: Vec::new(),
                 conflicts: 0,
             })),
@@ -159,9 +159,9 @@ impl FakePrintService {
         (account.password_changes, account.key_changes)
     }
 
-    /// Sets whether its answers to changes of the password get lost: it makes them and answers with an error that says so.
-    pub fn set_loses_answers(&self, loses: bool) {
-        self.account().loses_answers = loses;
+    /// Sets its answer to changes of the password. It makes them whatever it answers.
+    pub fn set_answer_to_change(&self, status: StatusCode) {
+        self.account().answer_to_change = status;
     }
 
     /// Waits until it has received another letter.
@@ -211,11 +211,7 @@ async fn change_password(State(service): State<FakePrintService>, body: Bytes) -
         .unwrap_or_default()
         .clone_into(&mut account.password);
     account.password_changes += 1;
-    answer(if account.loses_answers {
-        StatusCode::GATEWAY_TIMEOUT
-    } else {
-        StatusCode::OK
-    })
+    answer(account.answer_to_change)
 }
 
 async fn new_api_key(State(service): State<FakePrintService>, headers: HeaderMap) -> Answer {

@@ -60,7 +60,7 @@ pub(crate) async fn send_pdf_letter(
     Id(service): Id<ServiceId>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let file_name = fields.optional("filename");
+    let file_name: Option<String> = fields.optional("filename");
     let recipient_address = fields.optional("recipient_address");
     let created_by = fields.optional("created_by");
     let postage: String = fields.or_default("postage");
@@ -68,7 +68,7 @@ pub(crate) async fn send_pdf_letter(
     fields.finish()?;
     let send = SendUpload {
         file_id,
-        file_name,
+        file_name: file_name.map(uploads::cut_file_name),
         postage: inland_postage(&postage)?,
         recipient_address,
         created_by,

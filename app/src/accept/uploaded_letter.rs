@@ -84,25 +84,19 @@ pub async fn send_upload(
     let tenant = tenants::find(app, service).await?;
     let tenant = tenant.ok_or(SendUploadError::NoService)?;
     check_may_send(&tenant)?;
-    if was_sent(app, service, id).await? {
+    if letters::uploads::was_sent(app, service, id).await? {
         return Ok(id);
     }
     let found = letters::uploads::find(app, service, id).await?;
     let (upload, pages) = found.ok_or(SendUploadError::NoUpload)?;
     check_address(&tenant, &upload, send.recipient_address.as_deref())?;
-    // Before the row: a letter that waits for the print run is never without the pages to print.
+    check_user(app, send.created_by).await?;
+    // Before the row: a letter that waits for the print run is never without the pages to print. If the row is refused they
+    // stay, because a concurrent request may have stored the same ones; they are removed with the upload.
     letters::store_pages(app, service, id, &pages)
         .await
         .map_err(AcceptError::Pages)?;
-    if let Err(refusal) = insert(app, &tenant, &upload, send, pages.len()).await {
-        // Unless somebody else has sent it meanwhile, or we cannot know.
-        if !matches!(refusal, SendUploadError::Accept(AcceptError::Store(_)))
-            && !was_sent(app, service, id).await?
-        {
-            letters::delete_pages(app, service, id).await;
-        }
-        return Err(refusal);
-    }
+    insert(app, &tenant, &upload, send, pages.len()).await?;
     if let Err(fault) = letters::uploads::remove(app, service, id).await {
         // It is removed with the others of its day.
         warn!(
@@ -149,17 +143,12 @@ fn check_address(
     }
 }
 
-/// Returns whether the service has sent this upload, also if the letter is archived by now.
-async fn was_sent(app: &App, service: ServiceId, id: NotificationId) -> Result<bool, store::Error> {
-    let mut session = app.read().await?;
-    if store::notifications::find(&mut session, service, id)
-        .await?
-        .is_some()
-    {
-        return Ok(true);
+async fn check_user(app: &App, user: Option<UserId>) -> Result<(), SendUploadError> {
+    let Some(user) = user else { return Ok(()) };
+    match store::users::find(&mut app.read().await?, user).await? {
+        Some(_) => Ok(()),
+        None => Err(SendUploadError::NoUser),
     }
-    let lines = store::history::list_by_id(&mut session, &[id]).await?;
-    Ok(lines.iter().any(|line| line.service_id == service))
 }
 
 /// Inserts the letter and spends the daily quota.
@@ -199,17 +188,12 @@ async fn insert(
         .into_notification(&origin, app.random())
         .seal(app.store.keyring());
     let mut tx = app.write().await?;
-    if let Some(user) = send.created_by
-        && store::users::find(&mut tx, user).await?.is_none()
-    {
-        return Err(SendUploadError::NoUser);
-    }
     match store::notifications::insert_many(&mut tx, &[sealed]).await {
         Ok(1) => {}
         // A concurrent request has sent it.
         Ok(_) | Err(store::Error::Exists) => {
             tx.roll_back().await?;
-            return if was_sent(app, service, id).await? {
+            return if letters::uploads::was_sent(app, service, id).await? {
                 Ok(())
             } else {
                 Err(store::Error::Exists.into())

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use domain::{Clock, ServiceId, Timestamp};
@@ -62,6 +62,8 @@ pub(crate) struct CheckTurn {
     service: ServiceId,
     state: Arc<Mutex<State>>,
     is_slow: bool,
+    began: (Timestamp, Instant),
+    has_ended: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -94,13 +96,16 @@ impl CheckTurns {
         let place = self.places.clone().acquire_owned().await;
         let place = place.expect("the semaphore is never closed");
         let mut state = lock(&self.state);
+        let now = clock.now();
         // Files of the same service may have been slow meanwhile.
-        let is_slow = state.admits(service, clock.now())?;
+        let is_slow = state.admits(service, now)?;
         state.is_slow_running |= is_slow;
         Ok(CheckTurn {
             service,
             state: self.state.clone(),
             is_slow,
+            began: (now, Instant::now()),
+            has_ended: false,
             _place: place,
         })
     }
@@ -161,13 +166,27 @@ impl SlowService {
 
 impl CheckTurn {
     /// Ends the turn and remembers what it has taken.
-    pub(crate) fn end(self, effort: Effort, now: Timestamp) {
+    pub(crate) fn end(mut self, effort: Effort, now: Timestamp) {
+        self.has_ended = true;
         lock(&self.state).record(self.service, effort, now);
+    }
+
+    /// Remembers a check that its caller gave up, as one that the file ended: otherwise a service whose requests time out
+    /// would never count as slow.
+    fn record_given_up(&self, took: Duration) {
+        let effort = Effort {
+            took,
+            was_ended: true,
+        };
+        lock(&self.state).record(self.service, effort, self.began.0.plus(took));
     }
 }
 
 impl Drop for CheckTurn {
     fn drop(&mut self) {
+        if !self.has_ended {
+            self.record_given_up(self.began.1.elapsed());
+        }
         if self.is_slow {
             lock(&self.state).is_slow_running = false;
         }
@@ -284,6 +303,15 @@ mod tests {
                 .await
                 .is_ok_and(|turn| !turn.is_slow)
         );
+    }
+
+    #[tokio::test]
+    async fn a_check_that_its_caller_gave_up_counts() {
+        let (turns, clock) = (CheckTurns::default(), clock());
+        let given_up = turns.begin(service(1), &clock).await.unwrap();
+        given_up.record_given_up(Duration::from_secs(30));
+        let _running = turns.begin(service(1), &clock).await.unwrap();
+        assert!(turns.begin(service(1), &clock).await.is_err());
     }
 
     #[tokio::test]

@@ -29,6 +29,10 @@ const FIRST_CHANGE_WINDOW: Duration = Duration::from_hours(24);
 /// Tries to store an API key that the provider has made and nobody else knows.
 const MAX_STORE_TRIES: u32 = 5;
 
+/// The end of a log line about an API key that the provider has made and we do not have.
+const ASK_FOR_KEY: &str =
+    "if it refuses the old one, ask it for another and set it in the settings";
+
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -262,25 +266,31 @@ async fn change_password(
     mut kept: Kept,
 ) -> Result<(), ChangeError> {
     login.set(kept.credentials());
-    // An earlier change was cut off. If the provider made it, there is nothing more to do.
-    if let Some(next) = &kept.next_password {
-        if login.accepts_password(&next.as_str().into()).await? {
+    let new = match kept.next_password.clone() {
+        // An earlier change was cut off. If the provider made it, there is nothing more to do.
+        Some(next) if login.accepts_password(&next.as_str().into()).await? => {
             return record_password(app, name, kept).await;
         }
-        kept.next_password = None;
-    }
-    let new = generate_password(app);
-    kept.next_password = Some(new.clone());
-    kept.store(app, name).await?;
+        // Asked for again, rather than another one: the provider may make the earlier change late, and a password that we
+        // have forgotten would lock us out.
+        Some(next) => next,
+        None => {
+            let new = generate_password(app);
+            kept.next_password = Some(new.clone());
+            kept.store(app, name).await?;
+            new
+        }
+    };
     match login.change_password(&new.into()).await {
         Ok(()) => record_password(app, name, kept).await,
-        // Both stay stored: the next attempt finds out which one it is.
-        Err(fault @ SendError::Unknown { .. }) => Err(fault.into()),
-        Err(fault) => {
+        // It is sure that the provider does not take this one.
+        Err(fault @ SendError::Rejected { .. }) => {
             kept.next_password = None;
             kept.store(app, name).await?;
             Err(fault.into())
         }
+        // Both stay stored: the next attempt finds out which one it is.
+        Err(fault) => Err(fault.into()),
     }
 }
 
@@ -300,7 +310,13 @@ async fn change_api_key(
     mut kept: Kept,
 ) -> Result<(), ChangeError> {
     login.set(kept.credentials());
-    let new = login.change_api_key(to_jiff(app.clock.now())).await?;
+    let new = login.change_api_key(to_jiff(app.clock.now())).await;
+    if let Err(SendError::Unknown { .. }) = &new {
+        error!(
+            "the print provider {name} may have made a new API key, which did not arrive: {ASK_FOR_KEY}"
+        );
+    }
+    let new = new?;
     new.expose().clone_into(&mut kept.api_key);
     kept.api_key_changed_at = Some(app.clock.now().unix_seconds());
     let mut tries = 1;
@@ -318,8 +334,7 @@ async fn change_api_key(
             }
             Err(fault) => {
                 error!(
-                    "the print provider {name} has made a new API key, which could not be stored: if it refuses the old \
-                     one, ask it for another and set it in the settings"
+                    "the print provider {name} has made a new API key, which could not be stored: {ASK_FOR_KEY}"
                 );
                 return Err(fault);
             }

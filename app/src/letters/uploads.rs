@@ -12,13 +12,14 @@ use files::Key;
 use providers::{ScanError, ScanResult};
 use recipients::postal_addresses::PostalAddress;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::precompiled::{self, ValidationFailure};
 use crate::{
     App, OpenError,
     cache::tenants,
     compose::ResolvedRecipient,
-    letters::{StepFailure, pages::billable_sheets},
+    letters::{StepFailure, delete_pages, pages::billable_sheets},
     sealing::sealed_files,
 };
 
@@ -101,7 +102,7 @@ pub async fn upload(
     let judged = precompiled::judge_in_turn(app, service, &pdf, turn).await;
     let good = judged.map_err(unavailable)?.map_err(UploadError::Invalid)?;
     let facts = Facts {
-        file_name: file_name.chars().take(MAX_FILE_NAME).collect(),
+        file_name: cut_file_name(file_name),
         page_count: good.pages,
         recipient_address: good.address.normalised(),
         abroad: good.address.is_international(),
@@ -114,6 +115,11 @@ pub async fn upload(
     let text = serde_json::to_vec(&facts).expect("texts and numbers are writable");
     sealed_files::store(&app.files, keyring, &about, owner, &text).await?;
     Ok(facts.into_upload(id))
+}
+
+/// Returns as much of the name of a file as is kept.
+pub fn cut_file_name(name: impl AsRef<str>) -> String {
+    name.as_ref().chars().take(MAX_FILE_NAME).collect()
 }
 
 fn unavailable(failure: StepFailure) -> UploadError {
@@ -187,6 +193,23 @@ pub(crate) async fn find(
     Ok(Some((facts.into_upload(id), pages)))
 }
 
+/// Returns whether the service has sent this upload, also if the letter is archived by now.
+pub(crate) async fn was_sent(
+    app: &App,
+    service: ServiceId,
+    id: NotificationId,
+) -> Result<bool, store::Error> {
+    let mut session = app.read().await?;
+    if store::notifications::find(&mut session, service, id)
+        .await?
+        .is_some()
+    {
+        return Ok(true);
+    }
+    let lines = store::history::list_by_id(&mut session, &[id]).await?;
+    Ok(lines.iter().any(|line| line.service_id == service))
+}
+
 /// Removes an upload.
 pub(crate) async fn remove(
     app: &App,
@@ -198,19 +221,49 @@ pub(crate) async fn remove(
     app.files.remove(&pages).await
 }
 
-/// Removes the uploads that are older than a day. Returns how many files.
-pub(crate) async fn remove_old_uploads(app: &App) -> Result<usize, files::Error> {
+/// Why old uploads are not removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemovalError {
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    #[error("the file storage failed")]
+    Files(#[from] files::Error),
+}
+
+/// Removes the uploads that are older than a day, with the pages of letters that were not sent in the end. Returns how many
+/// files of uploads.
+pub(crate) async fn remove_old_uploads(app: &App) -> Result<usize, RemovalError> {
     let today = app.clock.now().utc_day();
     let mut removed = 0;
     // Those of yesterday evening can still be sent.
     for back in 2..=2 + SWEPT_DAYS {
         let day = today.plus_days(-back).to_string();
         for file in app.files.list_under(&Key::letter_uploads_of(&day)).await? {
+            remove_unsent_pages(app, &file.key).await?;
             app.files.remove(&file.key).await?;
             removed += 1;
         }
     }
     Ok(removed)
+}
+
+/// Removes the pages that a refused request to send an upload has left. By now the upload can no longer be sent.
+async fn remove_unsent_pages(app: &App, upload: &Key) -> Result<(), RemovalError> {
+    if let Some((service, id)) = upload_of(upload)
+        && !was_sent(app, service, id).await?
+    {
+        delete_pages(app, service, id).await;
+    }
+    Ok(())
+}
+
+/// Returns what the path of an upload names.
+fn upload_of(key: &Key) -> Option<(ServiceId, NotificationId)> {
+    let (folder, name) = key.as_str().rsplit_once('/')?;
+    let (_, service) = folder.rsplit_once("/service-")?;
+    let id: Uuid = name.split('.').next()?.parse().ok()?;
+    let service: Uuid = service.parse().ok()?;
+    Some((service.into(), id.into()))
 }
 
 fn made_at(id: NotificationId) -> Timestamp {

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use crate::{
     App,
     jobs::spreadsheets,
-    letters::{files_of, remove_old_originals, remove_old_uploads},
+    letters::{files_of, remove_old_originals, remove_old_uploads, uploads::RemovalError},
     local_days, tasks,
 };
 
@@ -36,6 +36,15 @@ enum RetentionError {
     Store(#[from] store::Error),
     #[error("the file storage failed")]
     Files(#[from] files::Error),
+}
+
+impl From<RemovalError> for RetentionError {
+    fn from(error: RemovalError) -> Self {
+        match error {
+            RemovalError::Store(error) => Self::Store(error),
+            RemovalError::Files(error) => Self::Files(error),
+        }
+    }
 }
 
 fn outcome_of(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome {

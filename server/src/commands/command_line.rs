@@ -1,12 +1,13 @@
 //! `pillarbox completions` and `pillarbox man`: what the command line says of itself, for packages.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
 use super::Arguments;
+use crate::terminal::print_line;
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
@@ -17,7 +18,10 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(&self) {
         let mut command = Arguments::command();
-        clap_complete::generate(self.shell, &mut command, "pillarbox", &mut io::stdout());
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "pillarbox", &mut text);
+        // Not straight to standard output, which would end in a panic when its reader goes away.
+        print_line(String::from_utf8_lossy(&text).trim_end());
     }
 }
 

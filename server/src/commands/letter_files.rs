@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use files::settings_file;
 
 use super::{CommandContext, target::ServiceArg};
 use crate::terminal::{print_json, print_line, text_of};
@@ -81,8 +82,13 @@ impl LetterFiles {
     }
 }
 
+/// The platform takes no larger request.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Reads a file that is to be sent to the platform. Fails for what is no regular file, or too large.
 pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+    let read = settings_file::read_at_most(file, MAX_FILE_BYTES);
+    read.with_context(|| format!("cannot read {}", file.display()))
 }
 
 pub(super) fn name_of(file: &Path) -> String {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{CommandContext, output::print_list, target::ServiceArg};
+use super::{CommandContext, letter_files::read, output::print_list, target::ServiceArg};
 use crate::{
     client::Client,
     terminal::{count, print_json, print_line, text_of},
@@ -208,15 +208,12 @@ fn list_names(directory: &Path, folder: &str, names: &mut Vec<String>) -> std::i
         };
         if entry.file_type()?.is_dir() {
             list_names(&entry.path(), &key, names)?;
-        } else if providers::letter::is_response_file(&key) {
+        } else if entry.file_type()?.is_file() && providers::letter::is_response_file(&key) {
+            // A link or a pipe could lead anywhere, and the print shop writes to this directory.
             names.push(key);
         }
     }
     Ok(())
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 async fn show_returned(

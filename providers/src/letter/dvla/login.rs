@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::DvlaSettings;
 use crate::{
-    Secret, SendError, SettingsError,
+    RejectReason, Secret, SendError, SettingsError,
     http::{self, Reply},
     letter::{ChangingCredentials, Credentials},
 };
@@ -169,10 +169,16 @@ impl ChangingCredentials for Login {
         });
         let request = self.client.post(self.password.clone()).json(&body);
         let reply = http::send_request(request).await?;
-        if reply.status.is_success() {
-            Ok(())
-        } else {
-            Err(reply.error_for_status(None))
+        match reply.status {
+            status if status.is_success() => Ok(()),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                let detail = reply.detail("the provider refuses the new password");
+                Err(SendError::rejected(RejectReason::Message, detail))
+            }
+            // Whatever else it says, it may have changed the password before it failed.
+            _ => Err(SendError::unknown(
+                reply.detail("the provider has not confirmed the new password"),
+            )),
         }
     }
 

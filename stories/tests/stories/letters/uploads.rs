@@ -242,7 +242,53 @@ async fn an_upload_beyond_the_daily_quota_waits() {
     assert_eq!(send(&world, &service, &to_send(&one)).await.status, 201);
     let answer = send(&world, &service, &to_send(&other)).await;
     assert_eq!(answer.status, 429, "{}", answer.text);
-    assert_eq!(count_files(&world.files().join("letters")), 1);
     world.advance(Duration::from_hours(15));
     assert_eq!(send(&world, &service, &to_send(&other)).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_the_pages_of_a_letter_that_another_one_sends() {
+    let world = World::new().await;
+    let service = world
+        .service_with(service_that_sends_letters("Riverside Council"))
+        .await;
+    for _ in 0..5 {
+        let file = uploaded(&world, &service).await;
+        let mut by_nobody = to_send(&file);
+        by_nobody["created_by"] = json!(uuid::Uuid::from_u128(7));
+        let good = to_send(&file);
+        let refused = async {
+            let requests = (0..8).map(|_| send(&world, &service, &by_nobody));
+            futures::future::join_all(requests).await
+        };
+        let (refused, sent) = tokio::join!(refused, send(&world, &service, &good));
+        assert!(refused.iter().all(|answer| answer.status == 400));
+        assert_eq!(sent.status, 201, "{}", sent.text);
+        let pages = world.files().join("letters");
+        let pages = pages.join(format!("service-{}/{file}.pdf", service.id));
+        assert!(pages.exists(), "the letter has its pages");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_an_upload_that_was_refused_and_never_sent_are_removed_with_it() {
+    let world = World::new().await;
+    let service = app::manage::services::NewService {
+        limits: [(domain::Allowance::Letter, 1)].into(),
+        ..service_that_sends_letters("Riverside Council")
+    };
+    let service = world.service_with(service).await;
+    let (sent, refused) = (
+        uploaded(&world, &service).await,
+        uploaded(&world, &service).await,
+    );
+    assert_eq!(send(&world, &service, &to_send(&sent)).await.status, 201);
+    assert_eq!(send(&world, &service, &to_send(&refused)).await.status, 429);
+    world.advance(Duration::from_hours(3 * 24));
+    world.run_schedule().await;
+    assert_eq!(uploads(&world), 0);
+    let left = world.files().join("letters");
+    let left = left.join(format!("service-{}", service.id));
+    assert!(left.join(format!("{sent}.pdf")).exists());
+    assert!(!left.join(format!("{refused}.pdf")).exists());
 }
