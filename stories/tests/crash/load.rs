@@ -45,25 +45,34 @@ pub(crate) struct Load {
     heard: Arc<Mutex<Heard>>,
     asker: Poster,
     posters: Vec<tokio::task::JoinHandle<()>>,
-    sender: tokio::task::JoinHandle<Vec<String>>,
+    sender: Option<tokio::task::JoinHandle<Vec<String>>>,
 }
 
 impl Load {
     pub(crate) fn begin(platform: &Platform) -> Self {
+        let load = Self::of_messages(platform);
+        let sender = Sender {
+            data_dir: platform.data_dir(),
+            stop: load.stop.clone(),
+        };
+        Self {
+            sender: Some(tokio::spawn(sender.run())),
+            ..load
+        }
+    }
+
+    /// Begins without spreadsheets.
+    pub(crate) fn of_messages(platform: &Platform) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::new(Mutex::new(Heard::default()));
         let poster = |number| {
             let poster = Poster::new(platform, number, heard.clone());
             tokio::spawn(poster.run(stop.clone()))
         };
-        let sender = Sender {
-            data_dir: platform.data_dir(),
-            stop: stop.clone(),
-        };
         Self {
             asker: Poster::new(platform, POSTERS, heard.clone()),
             posters: (0..POSTERS).map(poster).collect(),
-            sender: tokio::spawn(sender.run()),
+            sender: None,
             stop,
             heard,
         }
@@ -95,7 +104,10 @@ impl Load {
         for poster in self.posters {
             poster.await.expect("a caller does not panic");
         }
-        let files = self.sender.await.expect("a caller does not panic");
+        let files = match self.sender {
+            Some(sender) => sender.await.expect("a caller does not panic"),
+            None => Vec::new(),
+        };
         let heard = std::mem::take(&mut *self.heard.lock().expect("nobody panicked"));
         Sent {
             accepted: heard.accepted,

@@ -3,7 +3,8 @@
 //! message is sent twice only if it was in flight at a kill.
 //!
 //! The same binary also runs on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does. [`backup`]
-//! is a backup that is made while it is busy. [`letters`] are killed from their pages to the response file.
+//! is a backup that is made while it is busy. [`letters`] are killed from their pages to the response file. [`intake`] kills savers and
+//! the broker of the intake log.
 //!
 //! `PILLARBOX_KILLS` is the number of kills (default 8), `PILLARBOX_CRASH_SEED` decides the moments, and
 //! `PILLARBOX_TEST_DATABASE` names a PostgreSQL server; without it, SQLite is used. `PILLARBOX_STORM_ROWS` is the
@@ -20,6 +21,7 @@ mod count;
 mod disk;
 mod faulty_disk;
 mod hangup;
+mod intake;
 mod job;
 mod letters;
 mod load;

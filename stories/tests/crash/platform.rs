@@ -44,6 +44,8 @@ pub(crate) struct Platform {
     disk: Option<FaultyDisk>,
     /// The lease, if it is not the default.
     lease: Option<Duration>,
+    /// The mode and address of the intake log, if it has one.
+    intake: Option<(&'static str, String)>,
 }
 
 /// A running process.
@@ -72,7 +74,13 @@ impl Platform {
             address_of_processes: None,
             disk: None,
             lease: Some(LEASE),
+            intake: None,
         }
+    }
+
+    /// Lets processes that are started from now on accept by an intake log.
+    pub(crate) fn use_intake_log(&mut self, mode: &'static str, address: String) {
+        self.intake = Some((mode, address));
     }
 
     /// Returns an installation with the default lease, [`LONG_LEASE`].
@@ -155,6 +163,16 @@ impl Platform {
         self.run(&["serve", "--roles", "worker"]).await
     }
 
+    /// Starts a process that writes to the database what the intake log has accepted.
+    pub(crate) async fn start_saver(&self) -> Process {
+        self.run(&["serve", "--roles", "saver"]).await
+    }
+
+    /// Returns the port, which no other installation of this run has.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     fn listen(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -211,6 +229,11 @@ impl Platform {
             .or(self.database.as_ref())
         {
             command.env("PILLARBOX_DATABASE", database);
+        }
+        if let Some((mode, address)) = &self.intake {
+            command
+                .env("PILLARBOX_INTAKE__MODE", mode)
+                .env("PILLARBOX_INTAKE__LOG", address);
         }
         if let Some(disk) = &self.disk {
             let log = File::options().create(true).append(true).open(disk.log());

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use app::Weighted;
+use axum::http::StatusCode;
 use domain::{Clock as _, NotificationStatus as S, Timestamp};
-use http::StatusCode;
 use pillarbox_stories::{FakePrintService, SeededRandom, TestService, World};
 use queue::{ClaimLimits, DatabaseSource, TaskContext, TaskHandler as _};
 use serde_json::{Value, json};
