@@ -1,6 +1,8 @@
 //! Letters that are made here are PDF/UA-1 documents. The writer refuses a file that breaks a rule which a program can check, so
 //! each letter here is proof of those; the rest of the test looks at what a screen reader uses.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, date};

@@ -309,7 +309,9 @@ mod tests {
     async fn a_check_that_its_caller_gave_up_counts() {
         let (turns, clock) = (CheckTurns::default(), clock());
         let given_up = turns.begin(service(1), &clock).await.unwrap();
+        clock.pass(Duration::from_secs(30));
         given_up.record_given_up(Duration::from_secs(30));
+        drop(given_up);
         let _running = turns.begin(service(1), &clock).await.unwrap();
         assert!(turns.begin(service(1), &clock).await.is_err());
     }

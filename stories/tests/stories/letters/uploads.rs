@@ -284,7 +284,8 @@ async fn pages_of_an_upload_that_was_refused_and_never_sent_are_removed_with_it(
     );
     assert_eq!(send(&world, &service, &to_send(&sent)).await.status, 201);
     assert_eq!(send(&world, &service, &to_send(&refused)).await.status, 429);
-    world.advance(Duration::from_hours(3 * 24));
+    let night: domain::Timestamp = "2026-03-04T03:00:00Z".parse().unwrap();
+    world.advance(night.since(world.clock.now()));
     world.run_schedule().await;
     assert_eq!(uploads(&world), 0);
     let left = world.files().join("letters");
