@@ -23,8 +23,10 @@ if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
 fi
 start_mail
 export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps"
+# WITHOUT="rabbitmq s3" leaves engines out, and so does any part of the name of a test.
+is_left_out() { [[ " ${WITHOUT:-} " == *" $1 "* ]]; }
 # An engine that cannot be had here leaves its stories out, and says so: the others are run all the same.
-without=()
+read -ra without <<<"${WITHOUT:-}"
 if ! install_qpdf; then
     echo "NOT RUN: the story of qpdf, which cannot be had" >&2
     without+=(qpdf)
@@ -58,14 +60,14 @@ if [ "${RABBITMQ_ROOT:-}" = new ] && ! fetch_newer_rabbitmq target/rabbitmq; the
     echo "NOT RUN: the tests of a newer RabbitMQ, which cannot be had" >&2
     unset RABBITMQ_ROOT
 fi
-if start_rabbitmq 3; then
+if ! is_left_out rabbitmq && start_rabbitmq 3; then
     export PILLARBOX_TEST_RABBITMQ="$rabbitmq"
 else
     echo "NOT RUN: the tests of RabbitMQ, which cannot be had" >&2
     without+=(rabbitmq)
 fi
 
-if start_s3; then
+if ! is_left_out s3 && start_s3; then
     export PILLARBOX_TEST_S3="$s3_server"
 else
     echo "NOT RUN: the tests of S3, and the stories with their files in a bucket, because SeaweedFS cannot be had" >&2

@@ -1,7 +1,7 @@
 //! Files in a bucket of Amazon S3, or of a server that behaves like it.
 //!
 //! Requests are built and signed by `object_store`. The HTTP client and the credentials come from the caller, which has them
-//! for the other APIs of Amazon too. `object_store` does not list unfinished uploads; [`uploads`] does.
+//! for the other APIs of Amazon too. `object_store` does not list unfinished uploads; `uploads.rs` does.
 
 mod address;
 mod uploads;
