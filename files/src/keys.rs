@@ -104,6 +104,22 @@ impl Key {
         Self(format!("template-files/service-{service}/{file}"))
     }
 
+    /// Returns the path of one of the [`FOLDERS`].
+    pub fn folder(name: &'static str) -> Self {
+        debug_assert!(FOLDERS.contains(&name), "{name} is one of the folders");
+        Self(name.to_owned())
+    }
+
+    /// Returns the service in the path, and what the file is named after: a job, a list, a notification … `None` if the
+    /// platform writes no such path for a service.
+    pub fn owner(&self) -> Option<(Uuid, Uuid)> {
+        let (folders, name) = self.0.rsplit_once('/')?;
+        let (_, service) = folders.rsplit_once("/service-")?;
+        let service = service.strip_suffix("-notify").unwrap_or(service);
+        let id = name.split('.').next()?;
+        Some((service.parse().ok()?, id.parse().ok()?))
+    }
+
     /// Returns the path of a file that the storage lists.
     pub(crate) fn of_listed(path: &Path) -> Self {
         Self(path.to_string())
@@ -149,5 +165,26 @@ mod tests {
             let folder = key.as_str().split('/').next().unwrap();
             assert!(FOLDERS.contains(&folder), "{key}");
         }
+    }
+
+    #[test]
+    fn a_path_of_a_service_names_its_owner() {
+        let (service, id) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        for key in [
+            Key::spreadsheet(service, id),
+            Key::contact_list(service, id),
+            Key::letter_pdf(service, id),
+            Key::letter_validation(service, id),
+            Key::letter_original("2026-11-30", service, id),
+            Key::letter_upload("2026-11-30", service, id),
+            Key::letter_attachment(service, id),
+            Key::letter_logo(service, id),
+            Key::document(service, id),
+            Key::template_file(service, id),
+        ] {
+            assert_eq!(key.owner(), Some((service, id)), "{key}");
+        }
+        assert_eq!(Key::response_file(id).owner(), None);
+        assert_eq!(Key::folder("letters").owner(), None);
     }
 }

@@ -34,12 +34,15 @@ pub struct FileEntry {
     pub key: Key,
     /// Changes whenever the file is written again.
     pub version: String,
+    /// When it was last written.
+    pub modified: SystemTime,
 }
 
 impl FileEntry {
     fn of_listed(found: ObjectMeta) -> Self {
         Self {
             key: Key::of_listed(&found.location),
+            modified: found.last_modified.into(),
             // Every storage that we open has tags; the time is the next best.
             version: found
                 .e_tag
@@ -227,9 +230,29 @@ impl Files {
 
     /// Returns all finished files in a folder and the folders in it. A folder that does not exist is empty.
     pub async fn list_under(&self, folder: &Key) -> Result<Vec<FileEntry>, Error> {
+        self.stream_under(folder).try_collect().await
+    }
+
+    /// Does the same as [`Files::list_under`], one file after the other: for folders that may have millions.
+    pub fn stream_under(
+        &self,
+        folder: &Key,
+    ) -> impl Stream<Item = Result<FileEntry, Error>> + Send + Unpin + use<> {
         let listed = self.storage.list(Some(&folder.path()));
-        let listed = listed.map_ok(FileEntry::of_listed).try_collect().await;
-        listed.map_err(|source| Error::of_storage(folder, source))
+        let folder = folder.clone();
+        listed
+            .map_ok(FileEntry::of_listed)
+            .map_err(move |source| Error::of_storage(&folder, source))
+            .boxed()
+    }
+
+    /// Returns whether a file exists, without reading it.
+    pub async fn exists(&self, key: &Key) -> Result<bool, Error> {
+        match self.storage.head(&key.path()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(Error::of_storage(key, source)),
+        }
     }
 
     /// Returns the directory of the storage; `None` if it is in memory or in a bucket.

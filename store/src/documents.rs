@@ -145,6 +145,39 @@ fn parse_document(row: &Row) -> Result<Document, Error> {
     })
 }
 
+/// Returns up to `count` files after `after` that have not expired, in the order of ids, each with its service.
+pub async fn list_kept(
+    session: &mut Session,
+    now: Timestamp,
+    after: uuid::Uuid,
+    count: u32,
+) -> Result<Vec<(ServiceId, uuid::Uuid)>, Error> {
+    let rows = session
+        .fetch_all(
+            "SELECT service_id, id FROM documents WHERE id > $1 AND expires_at > $2 ORDER BY id LIMIT $3",
+            args![after, now, count],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
+        .collect()
+}
+
+/// Returns whether a service has this file, expired or not.
+pub async fn exists(
+    session: &mut Session,
+    service: ServiceId,
+    id: DocumentId,
+) -> Result<bool, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT 1 AS one FROM documents WHERE id = $1 AND service_id = $2",
+            args![id, service],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Returns up to `count` expired files with their services, oldest first.
 pub async fn list_expired(
     session: &mut Session,

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use domain::{JobId, JobStatus, KeyType, Lane, ServiceId, Timestamp};
 use queue::{Enqueue as _, TaskContext, TaskOutcome, catch_panic};
-use store::jobs::Job;
+use store::{Session, jobs::Job};
 use tracing::{error, info, warn};
 
 use super::{
@@ -44,27 +44,57 @@ const TEST_ROW_RETENTION_DAYS: u32 = MIN_DAYS;
 
 /// Finds jobs that have stopped silently: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
-    audit::audit_outcome(tasks::CHECK_JOB_STATUS, find_stuck(app).await)
+    audit::audit_outcome(tasks::CHECK_JOB_STATUS, resume_all_stuck(app).await)
 }
 
-async fn find_stuck(app: &App) -> Result<u64, store::Error> {
+/// Enqueues the jobs that have stopped silently, and returns how many.
+pub(crate) async fn resume_all_stuck(app: &App) -> Result<u64, store::Error> {
+    let mut found = 0;
+    for job in list_silent(app).await? {
+        found += u64::from(resume_stuck(app, &job).await?);
+    }
+    Ok(found)
+}
+
+/// Returns the unfinished jobs that have no task and have not changed for half an hour.
+pub(crate) async fn list_stuck(app: &App) -> Result<Vec<JobId>, store::Error> {
+    let mut stuck = Vec::new();
+    for job in list_silent(app).await? {
+        let task = tasks::process_incomplete_job(job.service_id, job.id, app.clock.now());
+        if !store::tasks::exists(&mut app.read().await?, task.id).await? {
+            stuck.push(job.id);
+        }
+    }
+    Ok(stuck)
+}
+
+/// Returns the finished jobs that lack rows.
+pub(crate) async fn list_incomplete(app: &App) -> Result<Vec<JobId>, store::Error> {
+    let before = app.clock.now().minus(COUNT_AFTER);
+    let mut session = app.read().await?;
+    let ever = Timestamp::default();
+    let finished = store::jobs::list_finished(&mut session, ever, before, JOBS_PER_RUN).await?;
+    let mut incomplete = Vec::new();
+    for job in finished {
+        if !has_all_rows(app, &mut session, &job).await? {
+            incomplete.push(job.id);
+        }
+    }
+    Ok(incomplete)
+}
+
+async fn list_silent(app: &App) -> Result<Vec<Job>, store::Error> {
     let statuses = [JobStatus::Pending, JobStatus::InProgress, JobStatus::Error];
     let since = app.clock.now().minus(STUCK_AFTER);
     let mut session = app.read().await?;
-    let silent = store::jobs::list_unchanged(
+    store::jobs::list_unchanged(
         &mut session,
         &statuses,
         since,
         MAX_RESUMPTIONS,
         JOBS_PER_RUN,
     )
-    .await?;
-    drop(session);
-    let mut found = 0;
-    for job in silent {
-        found += u64::from(resume_stuck(app, &job).await?);
-    }
-    Ok(found)
+    .await
 }
 
 /// Enqueues the task of a stuck job again. Returns false if the job was not stuck after all.
@@ -130,10 +160,7 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
 
 /// Returns whether every row of a job exists, now or as a line of history, and marks the job if so.
 async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
-    let by_status = read::outcomes(&mut app.read().await?, job).await?;
-    let is_beyond_knowing = job.key_type == KeyType::Test
-        && job.due < local_days::midnight_days_ago(app, TEST_ROW_RETENTION_DAYS);
-    if by_status.values().sum::<u32>() < job.notification_count && !is_beyond_knowing {
+    if !has_all_rows(app, &mut app.read().await?, job).await? {
         return Ok(false);
     }
     let (finished, complete) = (
@@ -147,6 +174,13 @@ async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
     Ok(true)
 }
 
+async fn has_all_rows(app: &App, session: &mut Session, job: &Job) -> Result<bool, store::Error> {
+    let by_status = read::outcomes(session, job).await?;
+    let is_beyond_knowing = job.key_type == KeyType::Test
+        && job.due < local_days::midnight_days_ago(app, TEST_ROW_RETENTION_DAYS);
+    Ok(by_status.values().sum::<u32>() >= job.notification_count || is_beyond_knowing)
+}
+
 /// Searches finished jobs for missing rows and enqueues tasks that insert them.
 pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
     audit::audit_outcome(tasks::CHECK_FOR_MISSING_ROWS, find_missing(app).await)
@@ -154,7 +188,19 @@ pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
 
 async fn find_missing(app: &App) -> Result<u64, store::Error> {
     let now = app.clock.now();
-    let (after, before) = (now.minus(REPORT_AFTER), now.minus(SEARCH_AFTER));
+    search_rows(app, (now.minus(REPORT_AFTER), now.minus(SEARCH_AFTER))).await
+}
+
+/// Enqueues the search for the rows that finished jobs lack, however long ago they finished, and returns for how many jobs.
+pub(crate) async fn search_missing_rows(app: &App) -> Result<u64, store::Error> {
+    let before = app.clock.now().minus(COUNT_AFTER);
+    search_rows(app, (Timestamp::default(), before)).await
+}
+
+async fn search_rows(
+    app: &App,
+    (after, before): (Timestamp, Timestamp),
+) -> Result<u64, store::Error> {
     let jobs =
         store::jobs::list_finished(&mut app.read().await?, after, before, JOBS_PER_RUN).await?;
     let mut found = 0;

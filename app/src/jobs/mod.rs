@@ -19,8 +19,9 @@ mod send_bulk;
 pub mod spreadsheets;
 
 pub(crate) use audit::{
-    check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,
-    report_overdue, update_status_of_fully_processed,
+    check_for_missing_rows, check_job_status, list_incomplete, list_stuck, process_incomplete,
+    process_missing_rows, report_overdue, resume_all_stuck, search_missing_rows,
+    update_status_of_fully_processed,
 };
 pub use cancel::{CancelError, cancel};
 pub use cancel_letters::{CancelLettersError, cancel_letters};

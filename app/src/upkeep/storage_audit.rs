@@ -16,6 +16,10 @@ const EXTRA_DAYS: i64 = 30;
 /// The standard retention.
 const DEFAULT_DAYS: u32 = 7;
 
+/// Bytes that are stored and not counted, by service and what they belong to; negative for those that are counted and not
+/// stored.
+pub(crate) type Differences = BTreeMap<(ServiceId, Stored), i64>;
+
 /// Corrects what the counters of stored bytes say.
 pub(crate) async fn audit(app: &App, task: &TaskContext) -> TaskOutcome {
     match try_audit(app, task).await {
@@ -32,6 +36,26 @@ pub(crate) async fn audit(app: &App, task: &TaskContext) -> TaskOutcome {
 }
 
 async fn try_audit(app: &App, task: &TaskContext) -> Result<(), store::Error> {
+    for day in days(app).await? {
+        if task.is_stopping() {
+            return Ok(());
+        }
+        correct(app, compare_day(app, day).await?).await?;
+    }
+    correct(app, compare_files(app).await?).await
+}
+
+/// Returns by how much the counters differ from what is stored.
+pub(crate) async fn list_differences(app: &App) -> Result<Differences, store::Error> {
+    let mut differences = compare_files(app).await?;
+    for day in days(app).await? {
+        differences.append(&mut compare_day(app, day).await?);
+    }
+    Ok(differences)
+}
+
+/// Returns the days that may still have messages.
+async fn days(app: &App) -> Result<impl Iterator<Item = UtcDay> + use<>, store::Error> {
     let rules = store::history::list_retentions(&mut app.read().await?).await?;
     let longest = rules
         .into_iter()
@@ -39,26 +63,23 @@ async fn try_audit(app: &App, task: &TaskContext) -> Result<(), store::Error> {
         .fold(DEFAULT_DAYS, u32::max);
     let today = app.clock.now().utc_day();
     // Not today: the counters of this day change while they are compared.
-    for back in 1..=i64::from(longest) + EXTRA_DAYS {
-        if task.is_stopping() {
-            return Ok(());
-        }
-        audit_day(app, today.plus_days(-back)).await?;
-    }
-    let counted = store::stored_bytes::list_counted_files(&mut app.read().await?).await?;
-    let measured = store::stored_bytes::measure_files(&mut app.read().await?).await?;
-    correct(app, counted, measured).await
+    Ok((1..=i64::from(longest) + EXTRA_DAYS).map(move |back| today.plus_days(-back)))
 }
 
-async fn audit_day(app: &App, day: UtcDay) -> Result<(), store::Error> {
+async fn compare_day(app: &App, day: UtcDay) -> Result<Differences, store::Error> {
     let counted = store::stored_bytes::list_counted(&mut app.read().await?, day).await?;
     let measured = store::stored_bytes::measure_messages(&mut app.read().await?, day).await?;
-    correct(app, counted, measured).await
+    Ok(difference(counted, measured))
 }
 
-/// Adds the differences. A change that comes between the two sums is corrected the next night.
-async fn correct(app: &App, counted: Vec<Sum>, measured: Vec<Sum>) -> Result<(), store::Error> {
-    let mut differences: BTreeMap<(ServiceId, Stored), i64> = BTreeMap::new();
+async fn compare_files(app: &App) -> Result<Differences, store::Error> {
+    let counted = store::stored_bytes::list_counted_files(&mut app.read().await?).await?;
+    let measured = store::stored_bytes::measure_files(&mut app.read().await?).await?;
+    Ok(difference(counted, measured))
+}
+
+fn difference(counted: Vec<Sum>, measured: Vec<Sum>) -> Differences {
+    let mut differences = Differences::new();
     for (service, what, bytes) in measured {
         *differences.entry((service, what)).or_default() += bytes;
     }
@@ -66,6 +87,11 @@ async fn correct(app: &App, counted: Vec<Sum>, measured: Vec<Sum>) -> Result<(),
         *differences.entry((service, what)).or_default() -= bytes;
     }
     differences.retain(|_, bytes| *bytes != 0);
+    differences
+}
+
+/// Adds the differences. A change that came between the two sums is corrected the next night.
+pub(crate) async fn correct(app: &App, differences: Differences) -> Result<(), store::Error> {
     for ((service, what), bytes) in differences {
         let mut tx = app.write().await?;
         store::stored_bytes::add(&mut tx, service, what, bytes).await?;

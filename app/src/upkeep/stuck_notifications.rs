@@ -54,7 +54,12 @@ pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
 
 /// Does the same for all notifications of the last week.
 pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
-    audit::audit_outcome(tasks::REPLAY_CREATED_THIS_WEEK, replay(app, WEEK).await)
+    audit::audit_outcome(tasks::REPLAY_CREATED_THIS_WEEK, replay_week(app).await)
+}
+
+/// Enqueues the notifications of the last week that wait without a task, and returns how many.
+pub(crate) async fn replay_week(app: &App) -> Result<u64, store::Error> {
+    replay(app, WEEK).await
 }
 
 async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
@@ -75,19 +80,28 @@ async fn replay_for_service(
     let mut waiting =
         StuckNotifications::new(service, Channel::ALL, WAITING_STATUSES, after, before);
     let mut replayed = 0;
-    loop {
-        let mut found = waiting.next_page(app).await?;
-        let Some(range) = SubjectRange::of(found.iter().map(|one| one.id)) else {
-            return Ok(replayed);
-        };
-        // One that a task names waits for its turn or its retry. If the task ends in between, the message is enqueued
-        // once more, and the delivery finds that it is not waiting any longer.
-        let mut session = app.read().await?;
-        let named = store::tasks::list_named_between(&mut session, service, range).await?;
-        drop(session);
-        found.retain(|one| !named.contains(&one.id.as_uuid()));
+    while let Some(found) = waiting.next_page_without_task(app).await? {
         replayed += enqueue_again(app, service, found).await?;
     }
+    Ok(replayed)
+}
+
+/// Returns the notifications of the last week that wait without a task and have not killed a worker.
+pub(crate) async fn list_without_task(app: &App) -> Result<Vec<NotificationId>, store::Error> {
+    let now = app.clock.now();
+    let (after, before) = (now.minus(WEEK), now.minus(REPLAY_AFTER));
+    let mut without = Vec::new();
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        let mut waiting =
+            StuckNotifications::new(service, Channel::ALL, WAITING_STATUSES, after, before);
+        while let Some(found) = waiting.next_page_without_task(app).await? {
+            let ids: Vec<NotificationId> = found.iter().map(|one| one.id).collect();
+            let mut session = app.read().await?;
+            let poisoned = list_poisoned(&mut session, ids.iter().copied()).await?;
+            without.extend(ids.into_iter().filter(|id| !poisoned.contains(id)));
+        }
+    }
+    Ok(without)
 }
 
 /// Returns the letters that wait for their virus scan, of those created between two times, without test letters.
@@ -198,6 +212,23 @@ impl<'a> StuckNotifications<'a> {
             self.after = (last.created_at, last.id);
         }
         Ok(found)
+    }
+
+    /// Returns those of the next page that no task names; `None` after the last page.
+    async fn next_page_without_task(
+        &mut self,
+        app: &App,
+    ) -> Result<Option<Vec<StuckNotification>>, store::Error> {
+        let mut found = self.next_page(app).await?;
+        let Some(range) = SubjectRange::of(found.iter().map(|one| one.id)) else {
+            return Ok(None);
+        };
+        // One that a task names waits for its turn or its retry. If the task ends in between, the message is enqueued
+        // once more, and the delivery finds that it is not waiting any longer.
+        let mut session = app.read().await?;
+        let named = store::tasks::list_named_between(&mut session, self.service, range).await?;
+        found.retain(|one| !named.contains(&one.id.as_uuid()));
+        Ok(Some(found))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod backup;
 mod callback;
+mod check;
 mod command_line;
 mod demo;
 mod dev;
@@ -128,6 +129,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check settings, keys, database, files and providers, and say what to do
     Doctor(doctor::Doctor),
+    /// Compare rows, tasks, files and counters with each other, and repair what does not agree
+    Check(check::Check),
     /// Migrate the database to the current version
     Migrate(migrate::Migrate),
     /// Write a backup of an embedded installation to a new directory, while it runs
@@ -290,6 +293,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Job(job) => return job.run(&context).await,
         Command::Serve(serve) => serve.run(&context).await?,
         Command::Doctor(doctor) => return doctor.run(&context).await,
+        Command::Check(check) => return check.run(&context).await,
         Command::Migrate(migrate) => migrate.run(&context).await?,
         Command::Backup(backup) => backup.run(&context).await?,
         Command::Restore(restore) => restore.run(&context).await?,

@@ -88,3 +88,38 @@ fn a_generated_key_follows_those_that_exist() {
     );
     assert_ne!(generated, line(&platform));
 }
+
+#[test]
+fn a_check_beside_the_running_platform_names_what_is_wrong_until_it_is_repaired() {
+    let platform = Platform::up();
+    let checked = platform.run(&["check", "--json"]);
+    let lines = json_lines(&checked);
+    assert!(checked.status.success(), "{lines:#?}");
+    assert_eq!(lines.len(), 6, "{lines:#?}");
+    assert!(lines.iter().all(|line| line["count"] == 0), "{lines:#?}");
+
+    let folder = platform
+        .directory
+        .path()
+        .join("files/documents/service-00000000-0000-0000-0000-000000000007");
+    fs::create_dir_all(&folder).unwrap();
+    let stray = folder.join("00000000-0000-0000-0000-000000000008");
+    fs::write(&stray, "nobody's").unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    let file = fs::File::options().write(true).open(&stray).unwrap();
+    file.set_modified(long_ago).unwrap();
+    let checked = platform.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let text = stdout(&checked);
+    assert!(
+        text.contains("PROBLEM  files without an owner: 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("/00000000-0000-0000-0000-000000000008"),
+        "{text}"
+    );
+    let repaired = platform.run(&["check", "--repair"]);
+    assert!(repaired.status.success(), "{}", stdout(&repaired));
+    assert!(!stray.exists());
+}

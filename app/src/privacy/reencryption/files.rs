@@ -3,7 +3,6 @@
 //!
 //! Files by e-mail are not included: each is sealed with the key in its link.
 
-use domain::{ContactListId, JobId, NotificationId, ServiceId};
 use files::Key;
 use tracing::warn;
 use uuid::Uuid;
@@ -11,9 +10,8 @@ use uuid::Uuid;
 use super::PAGE_SIZE;
 use crate::{
     App, RewriteLock, RewriteLockError,
-    jobs::{contact_lists, spreadsheets},
-    letters::files_of,
     sealing::sealed_files::{self, Reencrypted},
+    stored_files::StoredFile,
 };
 
 /// Files that were re-encrypted.
@@ -31,26 +29,21 @@ pub struct FilesReencrypted {
     pub unreadable: Vec<String>,
 }
 
-/// The files that are sealed with the keyring; each belongs to a row, whose id it is sealed to.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Spreadsheet,
-    ContactList,
-    Letter,
-    TemplateFile,
-    LetterAttachment,
-    LetterLogo,
-}
-
 pub(super) async fn reencrypt(
     app: &App,
     lock: &RewriteLock,
 ) -> Result<FilesReencrypted, RewriteLockError> {
     let mut done = FilesReencrypted::default();
-    done.spreadsheets = reencrypt_all(app, lock, Kind::Spreadsheet, &mut done.unreadable).await?;
-    done.contact_lists = reencrypt_all(app, lock, Kind::ContactList, &mut done.unreadable).await?;
-    done.letters = reencrypt_all(app, lock, Kind::Letter, &mut done.unreadable).await?;
-    for kind in [Kind::TemplateFile, Kind::LetterAttachment, Kind::LetterLogo] {
+    done.spreadsheets =
+        reencrypt_all(app, lock, StoredFile::Spreadsheet, &mut done.unreadable).await?;
+    done.contact_lists =
+        reencrypt_all(app, lock, StoredFile::ContactList, &mut done.unreadable).await?;
+    done.letters = reencrypt_all(app, lock, StoredFile::Letter, &mut done.unreadable).await?;
+    for kind in [
+        StoredFile::TemplateFile,
+        StoredFile::LetterAttachment,
+        StoredFile::LetterLogo,
+    ] {
         done.template_files += reencrypt_all(app, lock, kind, &mut done.unreadable).await?;
     }
     Ok(done)
@@ -60,12 +53,12 @@ pub(super) async fn reencrypt(
 async fn reencrypt_all(
     app: &App,
     lock: &RewriteLock,
-    kind: Kind,
+    kind: StoredFile,
     unreadable: &mut Vec<String>,
 ) -> Result<u64, RewriteLockError> {
     let (mut after, mut done) = (Uuid::nil(), 0);
     loop {
-        let page = kind.list(app, after).await?;
+        let page = kind.list(app, after, PAGE_SIZE).await?;
         let Some((_, last)) = page.last() else {
             return Ok(done);
         };
@@ -83,87 +76,6 @@ async fn reencrypt_all(
                 }
             }
         }
-    }
-}
-
-impl Kind {
-    /// Lists service and id of each file, in the order of ids after `after`.
-    async fn list(self, app: &App, after: Uuid) -> Result<Vec<(ServiceId, Uuid)>, store::Error> {
-        let mut session = app.read().await?;
-        Ok(match self {
-            Self::Spreadsheet => {
-                store::spreadsheets::list_kept(&mut session, None, after, PAGE_SIZE)
-                    .await?
-                    .into_iter()
-                    .map(|sheet| (sheet.service_id, sheet.id.as_uuid()))
-                    .collect()
-            }
-            Self::ContactList => {
-                store::contact_lists::list_kept(&mut session, None, after, PAGE_SIZE)
-                    .await?
-                    .into_iter()
-                    .map(|list| (list.service_id, list.id.as_uuid()))
-                    .collect()
-            }
-            Self::Letter => {
-                let after = Some(NotificationId::from_uuid(after));
-                store::notifications::list_letters(&mut session, after, PAGE_SIZE)
-                    .await?
-                    .into_iter()
-                    .map(|(service, id)| (service, id.as_uuid()))
-                    .collect()
-            }
-            Self::TemplateFile => store::template_files::list_kept(&mut session, after, PAGE_SIZE)
-                .await?
-                .into_iter()
-                .map(|(service, id)| (service, id.as_uuid()))
-                .collect(),
-            Self::LetterAttachment => {
-                store::letter_attachments::list_kept(&mut session, after, PAGE_SIZE).await?
-            }
-            Self::LetterLogo => {
-                store::letter_logos::list_kept(&mut session, after, PAGE_SIZE).await?
-            }
-        })
-    }
-
-    fn keys(self, service: ServiceId, id: Uuid) -> Vec<Key> {
-        match self {
-            Self::Spreadsheet => vec![spreadsheets::key(service, JobId::from_uuid(id))],
-            Self::ContactList => vec![contact_lists::key(service, ContactListId::from_uuid(id))],
-            Self::Letter => files_of(service, NotificationId::from_uuid(id)).into(),
-            Self::TemplateFile => vec![Key::template_file(service.as_uuid(), id)],
-            Self::LetterAttachment => vec![Key::letter_attachment(service.as_uuid(), id)],
-            Self::LetterLogo => vec![Key::letter_logo(service.as_uuid(), id)],
-        }
-    }
-
-    /// Returns whether a row still names the file. The files of templates are never deleted.
-    async fn is_kept(self, app: &App, service: ServiceId, id: Uuid) -> Result<bool, store::Error> {
-        let mut session = app.read().await?;
-        Ok(match self {
-            Self::Spreadsheet => {
-                let id = JobId::from_uuid(id);
-                let kept = store::spreadsheets::find(&mut session, service, id).await?;
-                let job = store::jobs::find(&mut session, service, id).await?;
-                kept.is_some() && job.is_none_or(|job| !job.archived)
-            }
-            Self::ContactList => {
-                let id = ContactListId::from_uuid(id);
-                let kept = store::contact_lists::find(&mut session, service, id).await?;
-                kept.is_some_and(|list| !list.archived)
-            }
-            Self::Letter => {
-                let id = NotificationId::from_uuid(id);
-                let kept = store::notifications::find(&mut session, service, id).await?;
-                kept.is_some()
-            }
-            Self::TemplateFile | Self::LetterAttachment => true,
-            Self::LetterLogo => {
-                let kept = store::letter_logos::find(&mut session, service).await?;
-                kept.is_some_and(|logo| logo.id == id)
-            }
-        })
     }
 }
 

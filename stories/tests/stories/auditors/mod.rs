@@ -2,6 +2,7 @@
 //! first breaks something in the database or the file storage and sees it repaired on the ordinary path. Pausing jobs
 //! is here too.
 
+mod consistency;
 mod jobs;
 mod messages;
 
