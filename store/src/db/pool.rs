@@ -84,6 +84,8 @@ impl<C: Connection> Pool<C> {
             {
                 return Ok(pooled(connection));
             }
+            // All others have been idle for longer: what ended this one has ended them, and each would take another limit.
+            self.0.idle().clear();
         }
         Ok(pooled(self.0.options.connect().await?))
     }

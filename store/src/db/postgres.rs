@@ -26,8 +26,9 @@ const SESSION_SETTINGS: [(&str, &str); 8] = [
     // Twenty minutes end a query that a lost process left behind; no query of ours takes that long.
     ("statement_timeout", "1200000"),
     // A transaction whose process has vanished holds its locks until the server notices. Ours never wait for anything but
-    // the database, so a minute without a statement means that the client is gone.
-    ("idle_in_transaction_session_timeout", "60000"),
+    // the database, so ten seconds without a statement mean that the client is gone, or hangs and can try again. Until then whoever
+    // needs the locked rows fails.
+    ("idle_in_transaction_session_timeout", "10000"),
     // The server looks for a vanished client after five seconds, and gives it up after fifteen.
     ("tcp_keepalives_idle", "5"),
     ("tcp_keepalives_interval", "5"),
