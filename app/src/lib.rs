@@ -29,6 +29,7 @@ mod sealing;
 mod send;
 mod service_turns;
 mod settings;
+pub mod statistics;
 mod stored_files;
 pub mod suppression;
 pub mod tasks;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     App,
     accept::idempotency,
-    callbacks, documents, jobs, letters, receipts, send,
+    callbacks, documents, jobs, letters, receipts, send, statistics,
     tasks::{
         self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
         PrintRun, SmsReceipts, Step,
@@ -203,6 +203,8 @@ impl TaskHandler for App {
                 retention_cleanup::archive_unsubscribe_requests(self, task).await
             }
             tasks::AUDIT_STORAGE => storage_audit::audit(self, task).await,
+            tasks::FOLD_STATUS_CHANGES => statistics::fold_changes(self, task).await,
+            tasks::NIGHTLY_STATUS_FACTS => statistics::audit(self, task).await,
             tasks::REDUCE_SLOW_PROVIDERS => send::balance::reduce_slow(self).await,
             tasks::GENERATE_SMS_DELIVERY_STATS => send::balance::publish_delivery_stats(self).await,
             tasks::TEND_PROVIDERS => send::balance::tend_back(self).await,

@@ -3,7 +3,7 @@
 use domain::NotificationStatus;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Session, db::args};
+use crate::{Error, Session, db::args, migrations};
 
 /// Number of rows of the most important tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +23,18 @@ pub struct RowCounts {
 }
 
 /// Returns whether the pages of a copied SQLite database fit together and it has nothing that runs by itself or stands in the
-/// place of a table: our schema has neither triggers nor views, so somebody else made them.
+/// place of a table, but for the triggers of our own migrations: somebody else made it.
 pub async fn is_intact(session: &mut Session) -> Result<bool, Error> {
-    let sql = "SELECT count(*) AS others FROM sqlite_schema WHERE type IN ('trigger', 'view')";
-    let row = session.fetch_optional(sql, args![]).await?;
-    let row = row.expect("a count is always there");
-    if row.get::<i64>("others")? > 0 {
-        return Ok(false);
+    let sql = "SELECT sql FROM sqlite_schema WHERE type IN ('trigger', 'view')";
+    for row in session.fetch_all(sql, args![]).await? {
+        // As it was written, word for word.
+        let text: String = row.get("sql")?;
+        if !migrations::SQLITE
+            .iter()
+            .any(|one| one.sql.as_str().contains(&text))
+        {
+            return Ok(false);
+        }
     }
     let checked = session.fetch_all("PRAGMA quick_check(1)", args![]).await?;
     let verdicts = checked.iter().map(|row| row.get::<String>("quick_check"));

@@ -60,6 +60,7 @@ pub mod send_checks;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
+pub mod status_facts;
 pub mod stored_bytes;
 pub mod suppressions;
 pub mod tasks;

@@ -41,6 +41,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0016_letter_references",
     "0018_print_providers",
     "0019_letter_callbacks",
+    "0020_status_facts",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -192,6 +192,43 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Templ
         .collect()
 }
 
+/// What a template is called, also when it is archived or hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateName {
+    /// Primary key.
+    pub id: TemplateId,
+    /// Channel of its messages.
+    pub template_type: Channel,
+    /// Current name.
+    pub name: String,
+    /// Whether it is the system's own: the template of letters that are supplied as PDF.
+    pub hidden: bool,
+}
+
+/// Returns the names of all templates that a service ever had.
+pub async fn list_names(
+    session: &mut Session,
+    service: ServiceId,
+) -> Result<Vec<TemplateName>, Error> {
+    session
+        .fetch_all(
+            "SELECT t.id, t.template_type, t.hidden, v.name FROM templates t \
+             JOIN template_versions v ON v.template_id = t.id AND v.version = t.version WHERE t.service_id = $1",
+            args![service],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(TemplateName {
+                id: row.get("id")?,
+                template_type: row.parse("templates", "template_type")?,
+                name: row.get("name")?,
+                hidden: row.get("hidden")?,
+            })
+        })
+        .collect()
+}
+
 /// Returns all versions of a template of a service, newest first.
 pub async fn list_versions(
     session: &mut Session,

@@ -27,6 +27,7 @@ pub(crate) mod services;
 pub(crate) mod sink;
 pub(crate) mod sms_senders;
 pub(crate) mod spreadsheets;
+pub(crate) mod statistics;
 pub(crate) mod suppressions;
 pub(crate) mod template_files;
 pub(crate) mod templates;

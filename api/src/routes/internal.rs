@@ -12,8 +12,8 @@ use crate::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
         letter_contacts, letter_files, letter_uploads, members, notifications, organisations,
         print_runs, providers, queue, rates, reply_tos, response_files, retention,
-        returned_letters, services, sink, sms_senders, spreadsheets, suppressions, template_files,
-        templates, unsubscribe_reports, users,
+        returned_letters, services, sink, sms_senders, spreadsheets, statistics, suppressions,
+        template_files, templates, unsubscribe_reports, users,
     },
 };
 
@@ -181,6 +181,12 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/service/{service}/returned-letter-statistics", Internal, returned_letters::get_returned_letter_statistics, Title("Get the number of returned letters")),
         route!(GET "/service/{service}/returned-letter-summary", Internal, returned_letters::list_returned_letter_days, Title("List the days on which letters were reported as returned")),
         route!(GET "/service/{service}/returned-letters", Internal, returned_letters::list_returned_letters, Title("List the letters that were reported as returned on a day")),
+        route!(GET "/service/{service}/statistics", Internal, statistics::get_service_statistics, Title("Get how many notifications a service requested, by channel")),
+        route!(GET "/service/{service}/template-statistics", Internal, statistics::list_template_statistics, Title("List how many notifications the templates of a service have, by status")),
+        route!(GET "/service/{service}/notifications/monthly", Internal, statistics::get_monthly_statistics, Title("Get the statuses of a service's notifications by month of a financial year")),
+        route!(GET "/service/{service}/notifications/templates_usage/monthly", Internal, statistics::list_monthly_template_usage, Title("List how often templates were used, by month of a financial year")),
+        route!(GET "/platform-stats", Internal, statistics::get_platform_statistics, Title("Get the figures of the whole platform")),
+
         route!(GET "/rates/sms", Internal, rates::list_sms_rates, Title("List rates of text messages")),
         route!(POST "/rates/sms", Internal, rates::set_sms_rate, Title("Set the rate of text messages from a day on")),
         route!(GET "/rates/letter", Internal, rates::list_letter_rates, Title("List rates of letters")),

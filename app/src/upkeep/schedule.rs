@@ -63,6 +63,8 @@ const SCHEDULE: &[ScheduleEntry] = &[
     every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
     every(1, tasks::REDUCE_SLOW_PROVIDERS),
     every(1, tasks::GENERATE_SMS_DELIVERY_STATS),
+    // Reading adds what waits to be moved, so nobody sees how often it is.
+    every(1, tasks::FOLD_STATUS_CHANGES),
     every(5, tasks::TEND_PROVIDERS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
     every(15, tasks::REPLAY_CREATED_NOTIFICATIONS),
@@ -84,6 +86,7 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(22, 30, tasks::MISSING_ACKNOWLEDGEMENTS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
     daily(0, 5, tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS),
+    daily(0, 30, tasks::NIGHTLY_STATUS_FACTS),
     daily(1, 40, tasks::DELETE_INBOUND_SMS),
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
     daily(4, 0, tasks::REMOVE_JOB_FILES),

@@ -31,6 +31,7 @@ mod sender;
 mod serve;
 mod service;
 mod sink;
+mod stats;
 mod supplied_letters;
 mod suppression;
 mod target;
@@ -182,6 +183,8 @@ enum Command {
     /// Show what waits in the intake log; try again what was set aside
     #[command(subcommand)]
     Intake(intake::Intake),
+    /// Show how many notifications have which status
+    Stats(stats::Stats),
     /// List messages that the development sink stored
     #[command(subcommand)]
     Sink(sink::Sink),
@@ -312,6 +315,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Provider(provider) => provider.run(&context).await?,
         Command::Queue(queue) => queue.run(&context).await?,
         Command::Intake(intake) => intake.run(&context).await?,
+        Command::Stats(stats) => stats.run(&context).await?,
         Command::Sink(sink) => sink.run(&context).await?,
         Command::Keyring(keyring) => keyring.run(&context).await?,
         Command::Erase(erase) => erase.run(&context).await?,

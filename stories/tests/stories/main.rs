@@ -68,6 +68,7 @@ mod simulation;
 mod sms_providers;
 mod smtp;
 mod spreadsheets;
+mod statistics;
 mod stepping_clock;
 mod storage_allowance;
 mod storage_outages;

@@ -9,7 +9,6 @@ use std::{
 use app::consistency::{self, Finding};
 use domain::{Clock as _, NotificationId};
 use pillarbox_stories::World;
-use serde_json::json;
 use store::stored_bytes::{self, Stored};
 
 use super::{HALF_AN_HOUR, lose_rows, lose_tasks, status};

@@ -131,7 +131,7 @@ pub(crate) async fn origin(world: &World, service: &TestService, job: &str) -> d
 }
 
 /// Returns the number of findings of an audit in `/metrics`.
-fn found_by(auditor: &str) -> u64 {
+pub(crate) fn found_by(auditor: &str) -> u64 {
     let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
     let measures = server::metrics::render();
     let line = measures.lines().find_map(|line| line.strip_prefix(&name));

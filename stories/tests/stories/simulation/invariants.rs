@@ -63,6 +63,25 @@ pub(super) async fn tasks_left(shared_database: &SharedDatabase) -> usize {
     shared_database.ids("SELECT id FROM tasks").await.len()
 }
 
+/// Checks that the figures by status are what counting the rows gives.
+async fn compare_figures(shared_database: &SharedDatabase) -> Result<(), String> {
+    let wrong = shared_database
+        .ids(
+            "SELECT template_id FROM ( \
+               SELECT template_id, notification_type, key_type, status, -1 AS number FROM notifications \
+               UNION ALL SELECT template_id, notification_type, key_type, status, notification_count \
+               FROM ft_notification_status \
+               UNION ALL SELECT template_id, notification_type, key_type, status, change \
+               FROM ft_notification_status_changes \
+             ) GROUP BY template_id, notification_type, key_type, status HAVING sum(number) <> 0",
+        )
+        .await;
+    match wrong.first() {
+        Some(template) => Err(format!("the figures of template {template} are wrong")),
+        None => Ok(()),
+    }
+}
+
 /// Checks all invariants; returns the first violation as an error.
 pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, String> {
     let (world, shared_database) = (&storm.world, storm.shared_database);
@@ -110,6 +129,7 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
     count_once(storm).await?;
     count_rows(storm, &kept, sum).await?;
     count_spent(storm).await?;
+    compare_figures(shared_database).await?;
     letters::count(storm, sum).await?;
     sum.messages += storm.accepted.borrow().len() as u64;
     sum.handed += handed.values().sum::<usize>() as u64;
