@@ -90,7 +90,8 @@ pub async fn check(app: &App) -> Result<Vec<Finding>, CheckError> {
         ),
         abandoned.found(
             "files without an owner",
-            "nothing in the database names them, and they are more than a day old; --repair removes them",
+            "nothing in the database names them, and they are more than a day old; look at them, then remove them with \
+             --remove-files. Most of them all means that this is not the database of these files",
         ),
         miscounted.found(
             "counters of stored bytes",
@@ -99,14 +100,20 @@ pub async fn check(app: &App) -> Result<Vec<Finding>, CheckError> {
     ])
 }
 
-/// Repairs what [`check`] finds, on the paths of the audits. What is enqueued is done by the workers of the platform.
+/// Repairs what [`check`] finds, on the paths of the audits, and removes nothing. What is enqueued is done by the workers of the
+/// platform.
 pub async fn repair(app: &App) -> Result<(), CheckError> {
     stuck_notifications::replay_week(app).await?;
     jobs::resume_all_stuck(app).await?;
     jobs::search_missing_rows(app).await?;
-    for_each_abandoned_file(app, async |key| app.files.remove(&key).await).await?;
     storage_audit::correct(app, storage_audit::list_differences(app).await?).await?;
     Ok(())
+}
+
+/// Removes the files that [`check`] calls files without an owner. Not a part of [`repair`]: beside the wrong database it would remove
+/// every file.
+pub async fn remove_abandoned_files(app: &App) -> Result<(), CheckError> {
+    for_each_abandoned_file(app, async |key| app.files.remove(&key).await).await
 }
 
 /// Returns the files that rows name and that do not exist. A letter has its files only at some stages, so letters are left

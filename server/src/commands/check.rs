@@ -16,6 +16,9 @@ pub(super) struct Check {
     /// Repair what can be repaired; what must be sent is enqueued for the workers of the platform
     #[arg(long)]
     repair: bool,
+    /// Remove the files that nothing in the database names; look at the list of them first
+    #[arg(long)]
+    remove_files: bool,
 }
 
 impl Check {
@@ -27,8 +30,13 @@ impl Check {
         let platform = wiring::open(settings).await?;
         let mut found = consistency::check(&platform.app).await?;
         print(context, &found)?;
-        if self.repair && found.iter().any(|one| one.count > 0) {
-            consistency::repair(&platform.app).await?;
+        if (self.repair || self.remove_files) && found.iter().any(|one| one.count > 0) {
+            if self.repair {
+                consistency::repair(&platform.app).await?;
+            }
+            if self.remove_files {
+                consistency::remove_abandoned_files(&platform.app).await?;
+            }
             found = consistency::check(&platform.app).await?;
             if !context.json {
                 print_line("");

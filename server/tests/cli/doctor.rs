@@ -120,6 +120,9 @@ fn a_check_beside_the_running_platform_names_what_is_wrong_until_it_is_repaired(
         "{text}"
     );
     let repaired = platform.run(&["check", "--repair"]);
-    assert!(repaired.status.success(), "{}", stdout(&repaired));
+    assert!(!repaired.status.success(), "{}", stdout(&repaired));
+    assert!(stray.exists(), "a repair removes nothing");
+    let removed = platform.run(&["check", "--remove-files"]);
+    assert!(removed.status.success(), "{}", stdout(&removed));
     assert!(!stray.exists());
 }
