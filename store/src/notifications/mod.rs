@@ -245,7 +245,6 @@ pub async fn list_created(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
-    session.allow_long_statements();
     list_matching(session, ids, "AND status = 'created'").await
 }
 
@@ -255,7 +254,6 @@ pub async fn list_created_letters(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
-    session.allow_long_statements();
     let with_work = "AND (status IN ('created', 'pending-virus-check') \
                      OR (status IN ('sending', 'delivered') AND key_type = 'test'))";
     list_matching(session, ids, with_work).await
