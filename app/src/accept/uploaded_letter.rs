@@ -87,8 +87,13 @@ pub async fn send_upload(
     if letters::uploads::was_sent(app, service, id).await? {
         return Ok(id);
     }
-    let found = letters::uploads::find(app, service, id).await?;
-    let (upload, pages) = found.ok_or(SendUploadError::NoUpload)?;
+    let Some((upload, pages)) = letters::uploads::find(app, service, id).await? else {
+        // A concurrent request may have sent it meanwhile, and removed the upload.
+        return match letters::uploads::was_sent(app, service, id).await? {
+            true => Ok(id),
+            false => Err(SendUploadError::NoUpload),
+        };
+    };
     check_address(&tenant, &upload, send.recipient_address.as_deref())?;
     check_user(app, send.created_by).await?;
     // Before the row: a letter that waits for the print run is never without the pages to print. If the row is refused they

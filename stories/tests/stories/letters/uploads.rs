@@ -262,7 +262,14 @@ async fn a_refused_request_leaves_the_pages_of_a_letter_that_another_one_sends()
             futures::future::join_all(requests).await
         };
         let (refused, sent) = tokio::join!(refused, send(&world, &service, &good));
-        assert!(refused.iter().all(|answer| answer.status == 400));
+        // One that comes after the letter was sent is told so, as every repetition is.
+        for answer in refused {
+            assert!(
+                [400, 201].contains(&answer.status.as_u16()),
+                "{}",
+                answer.text
+            );
+        }
         assert_eq!(sent.status, 201, "{}", sent.text);
         let pages = world.files().join("letters");
         let pages = pages.join(format!("service-{}/{file}.pdf", service.id));
