@@ -89,10 +89,8 @@ pub async fn send_upload(
     }
     let Some((upload, pages)) = letters::uploads::find(app, service, id).await? else {
         // A concurrent request may have sent it meanwhile, and removed the upload.
-        return match letters::uploads::was_sent(app, service, id).await? {
-            true => Ok(id),
-            false => Err(SendUploadError::NoUpload),
-        };
+        let was_sent = letters::uploads::was_sent(app, service, id).await?;
+        return was_sent.then_some(id).ok_or(SendUploadError::NoUpload);
     };
     check_address(&tenant, &upload, send.recipient_address.as_deref())?;
     check_user(app, send.created_by).await?;

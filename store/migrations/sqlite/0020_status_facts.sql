@@ -29,7 +29,8 @@ CREATE TABLE ft_notification_status_changes (
     key_type TEXT NOT NULL,
     status TEXT NOT NULL,
     change INTEGER NOT NULL,
-    PRIMARY KEY (quarter_hour, service_id, template_id, job_id, notification_type, key_type, status)
+    -- PostgreSQL appends in place of adding up, and has no key.
+    UNIQUE (quarter_hour, service_id, template_id, job_id, notification_type, key_type, status)
 );
 
 -- Triggers, because notifications change their status in a dozen places, and a place that forgot to count would not be noticed.
