@@ -120,6 +120,8 @@ of_a_directory=(
     letters::precompiled::concurrent_requests_create_one
     letters::rescan::all_letters_that_could_not_be_scanned
     letters::supplied::the_letter_as_it_was_supplied_is_kept
+    letters::uploads::a_refused_request_leaves
+    letters::uploads::pages_of_an_upload_that_was_refused
     letters::uploads::an_upload_beyond_the_daily_quota_waits
     letters::uploads::an_upload_is_kept_for_a_day
     letters::uploads::an_uploaded_letter_is_sent_once
