@@ -62,13 +62,13 @@ pub async fn check(app: &App) -> Result<Vec<Finding>, CheckError> {
     let missing = list_missing_files(app).await?;
     let mut abandoned = Examples::default();
     for_each_abandoned_file(app, async |key| {
-        abandoned.add(key);
+        abandoned.add(&key);
         Ok(())
     })
     .await?;
     let mut miscounted = Examples::default();
     for ((service, _), bytes) in storage_audit::list_differences(app).await? {
-        miscounted.add(format!("service {service}: {bytes:+} bytes"));
+        miscounted.add(&format!("service {service}: {bytes:+} bytes"));
     }
     Ok(vec![
         messages.found(
@@ -134,7 +134,7 @@ async fn list_missing_files(app: &App) -> Result<Examples, CheckError> {
             for (service, id) in page {
                 for key in kind.keys(service, id) {
                     if is_missing(app, kind, (service, id), &key).await? {
-                        missing.add(key);
+                        missing.add(&key);
                     }
                 }
             }
@@ -197,7 +197,7 @@ struct Examples {
 }
 
 impl Examples {
-    fn add(&mut self, one: impl ToString) {
+    fn add(&mut self, one: &impl ToString) {
         self.count += 1;
         if self.first.len() < MAX_EXAMPLES {
             self.first.push(one.to_string());
@@ -206,7 +206,7 @@ impl Examples {
 
     fn extend(&mut self, all: impl IntoIterator<Item = impl ToString>) {
         for one in all {
-            self.add(one);
+            self.add(&one);
         }
     }
 

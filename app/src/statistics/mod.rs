@@ -83,7 +83,7 @@ pub async fn by_template(
             *sums.entry((template, one.status)).or_default() += one.count;
         }
     }
-    let named = |((id, status), count)| {
+    let with_name = |((id, status), count)| {
         let template = names.iter().find(|one| one.id == id)?.clone();
         Some(TemplateCount {
             template,
@@ -91,7 +91,7 @@ pub async fn by_template(
             count,
         })
     };
-    Ok(sums.into_iter().filter_map(named).collect())
+    Ok(sums.into_iter().filter_map(with_name).collect())
 }
 
 fn without_test_keys(counts: Vec<StatusCount>) -> impl Iterator<Item = StatusCount> {
