@@ -153,8 +153,8 @@ pub(crate) async fn get_platform_statistics(
     let days = match (query.start_date, query.end_date) {
         (None, None) => Days::until_today(&api.app, 0),
         (first, last) => {
-            let first = parse_day("start_date", first)?;
-            let last = parse_day("end_date", last)?;
+            let first = parse_day("start_date", first.as_deref())?;
+            let last = parse_day("end_date", last.as_deref())?;
             Days::between(first, last).ok_or_else(|| {
                 let why = "Start date must be before end date";
                 bad_field("start_date", why)
@@ -230,8 +230,8 @@ fn financial_year(text: Option<String>) -> Result<Vec<Month>, Problem> {
         .ok_or_else(|| invalid("Year must be a number".to_owned()))
 }
 
-fn parse_day(name: &str, text: Option<String>) -> Result<Day, Problem> {
-    let day = text.as_deref().and_then(statistics::parse_day);
+fn parse_day(name: &str, text: Option<&str>) -> Result<Day, Problem> {
+    let day = text.and_then(statistics::parse_day);
     day.ok_or_else(|| bad_field(name, "must be a date such as 2026-03-02"))
 }
 
