@@ -113,10 +113,7 @@ async fn a_stopped_job_and_lost_rows_are_found_and_repaired() {
     assert_eq!(count(&status(&world, &service, &job).await, "sending"), 20);
 
     let rows = world
-        .get(
-            &service.normal,
-            &format!("/v2/notifications?include_jobs=true"),
-        )
+        .get(&service.normal, "/v2/notifications?include_jobs=true")
         .await;
     let id: NotificationId = rows.json["notifications"][3]["id"]
         .as_str()
